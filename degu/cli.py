@@ -1,0 +1,159 @@
+"""The command line: `degu run`, `degu runs`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from degu import __version__
+from degu.errors import DeguError
+
+USER_ERROR = 2
+
+RUN_HELP = """\
+usage: degu run [-m] [key=value ...] [--debug]
+
+Train an ensemble, distil it into a student, compare both with single models, and record everything.
+
+  degu run experiment=smoke                    a whole tiny study in less than a minute
+  degu run data=table data.path=my.tsv data.targets='[Dev,Hk]'
+  degu run model=deepstarr ensemble.num_ensemble=10 seed=1
+  degu run -m seed=0,1,2                       several studies, one after the other
+
+Options:
+  -m, --multirun       run every combination of comma-separated values
+  --cfg job            print the composed config and stop
+  --config-dir DIR     a folder with config groups of your own
+  --debug              show the traceback of an error
+
+Groups and their choices (group=choice; then group.key=value changes one value):
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, or 2 on an error that is the user's to mend."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    try:
+        return _dispatch(arguments)
+    except DeguError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"degu: {error}\n")
+        return USER_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("degu: interrupted\n")
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:
+        return _run(arguments[1:])
+    options = _parser().parse_args(arguments)
+    return options.action(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="degu",
+        description="Ensembles of sequence-to-activity models, distilled into one student that knows how sure it is.",
+    )
+    parser.add_argument("--version", action="version", version=f"degu {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(action=lambda _: parser.error("expected a command: run, runs"))
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
+    verbs.add_parser("run", help="run a study: data, ensemble, student, comparison", add_help=False)
+    runs = verbs.add_parser("runs", help="look at recorded studies")
+    runs.set_defaults(action=lambda _: runs.error("expected a command: list, show"))
+    kinds = runs.add_subparsers(title="commands", metavar="COMMAND")
+    listing = kinds.add_parser("list", help="one line a study, newest first")
+    listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    listing.set_defaults(action=_list_runs)
+    showing = kinds.add_parser("show", help="everything about one study")
+    showing.add_argument("run_id", help="its run id, or the first characters of it")
+    showing.set_defaults(action=_show_run)
+    for command in (listing, showing):
+        command.add_argument("--uri", default=None, help="tracking URI (default: the local store)")
+        command.add_argument("--root", default="mlruns", help="folder of the local store (default: mlruns)")
+    return parser
+
+
+def _run(arguments: list[str]) -> int:
+    if "-h" in arguments or "--help" in arguments:
+        sys.stdout.write(_run_help())
+        return 0
+    from degu.config import check_overrides, config_dir
+
+    check_overrides(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.path.insert(0, str(Path.cwd()))
+    import hydra
+
+    job = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(_job)
+    command, sys.argv = sys.argv, ["degu run", *arguments]
+    try:
+        job()
+    finally:
+        sys.argv = command
+    return 0
+
+
+def _run_help() -> str:
+    from degu.config import config_dir, groups
+
+    lines = [f"  {group:<12} {', '.join(choices)}" for group, choices in groups(config_dir()).items()]
+    return RUN_HELP + "\n".join(lines) + "\n"
+
+
+def _job(config: Any) -> float:
+    """Run one study; Hydra calls this once, or once a combination of a multirun."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from degu.config import build
+
+    output_dir = Path(HydraConfig.get().runtime.output_dir).absolute()
+    try:
+        from degu.pipeline import run
+
+        result = run(config, build(config.tracking), output_dir)
+    except DeguError as error:
+        _leave_no_empty_folder(output_dir)
+        if os.environ.get("HYDRA_FULL_ERROR"):
+            raise
+        sys.stderr.write(f"degu: {error}\n")
+        raise SystemExit(USER_ERROR) from error
+    summary = {"run_id": result.run_id, "output_dir": str(result.output_dir), "objective": result.objective}
+    sys.stdout.write(f"\n{result.table}\n\n{json.dumps(summary)}\n")
+    sys.stdout.flush()
+    return result.objective
+
+
+def _leave_no_empty_folder(folder: Path) -> None:
+    """Remove the output folder of a study that failed before it wrote anything but its log."""
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {"degu.log"}:
+        return
+    (folder / "degu.log").unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _list_runs(options: argparse.Namespace) -> int:
+    from degu.report.runs import studies_table
+    from degu.tracking import list_studies
+
+    sys.stdout.write(studies_table(list_studies(options.uri, options.root, options.limit)) + "\n")
+    return 0
+
+
+def _show_run(options: argparse.Namespace) -> int:
+    from degu.report.runs import study_page
+    from degu.tracking import show_study
+
+    sys.stdout.write(study_page(show_study(options.run_id, options.uri, options.root)) + "\n")
+    return 0

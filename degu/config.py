@@ -1,0 +1,160 @@
+"""Finding, composing and instantiating configurations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException, InstantiationException
+from hydra.utils import get_method, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from degu.errors import ConfigError, DeguError, nearest
+
+PACKAGE = Path(__file__).parent
+
+
+def config_dir() -> Path:
+    """Return the folder of the shipped configs: beside the package in a checkout, inside it in a wheel.
+
+    Raises:
+        ConfigError: When there is none.
+    """
+    for folder in (PACKAGE / "conf", PACKAGE.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ConfigError(f"Expected the shipped configs in {PACKAGE / 'conf'}. Received: no such folder. Reinstall degu")
+
+
+def groups(folder: Path) -> dict[str, list[str]]:
+    """Return the config groups of a folder and their choices, read from its files."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        group = path.parent.relative_to(folder).as_posix()
+        if group != ".":
+            found.setdefault(group, []).append(path.stem)
+    return found
+
+
+def build(node: Any, *args: Any, **kwargs: Any) -> Any:
+    """Instantiate a config node; an argument that its target does not have is refused by name.
+
+    Args:
+        node: A node with `_target_`, or plain values.
+        *args: Positional arguments of the target.
+        **kwargs: Further arguments of the target.
+
+    Returns:
+        The instantiated object, or a function of the remaining arguments where the node says `_partial_`.
+
+    Raises:
+        ConfigError: When a target cannot be found or called with these arguments.
+    """
+    for target in _targets(OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node):
+        _check_arguments(target)
+    try:
+        return instantiate(node, *args, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, DeguError):
+            cause = cause.__cause__
+        raise cause or ConfigError(str(error)) from error
+
+
+def _targets(node: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield node
+        for value in node.values():
+            yield from _targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _targets(value)
+
+
+def _check_arguments(node: Mapping[str, Any]) -> None:
+    name = node["_target_"]
+    target = _find(name)
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    names = [parameter.name for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY]
+    for key in node:
+        if not str(key).startswith("_") and key not in names:
+            raise ConfigError(
+                f"{name} has no argument {key!r}.{nearest(str(key), names)} Its arguments are: {', '.join(names)}"
+            )
+
+
+def _find(name: str) -> Callable[..., Any]:
+    try:
+        return get_method(name)
+    except (ImportError, ValueError, HydraException) as error:
+        raise ConfigError(f"Expected _target_: {name} to name a function or class. Received: {error}") from error
+
+
+def frozen(config: DictConfig) -> dict[str, Any]:
+    """Return a config as plain values with every interpolation resolved."""
+    return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+
+
+def check_overrides(arguments: Sequence[str]) -> None:
+    """Check the overrides of a command line before anything heavy is imported.
+
+    Args:
+        arguments: What follows `degu run`.
+
+    Raises:
+        ConfigError: When a key or a choice does not exist; the message names the nearest that does.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    texts = [text for text in arguments if not text.startswith("-") and "=" in text]
+    try:
+        overrides = OverridesParser.create().parse_overrides(texts)
+    except HydraException as error:
+        raise ConfigError(f"Expected overrides of the form key=value. Received: {error}") from error
+    if any(text.startswith(("--config-dir", "-cd", "--config-path", "-cp")) for text in arguments):
+        return
+    choices = groups(config_dir())
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        values: list[str] = []
+        chosen: list[str] = []
+        for override in overrides:
+            group = override.key_or_group.split("@")[0]
+            if group in choices and not override.is_sweep_override():
+                _check_choice(group, override.value(), choices[group])
+                chosen.append(str(override.input_line))
+            elif group not in choices and not override.is_add() and not override.is_delete():
+                values.append(override.key_or_group)
+        try:
+            config = compose("config", overrides=chosen)
+        except HydraException as error:
+            raise ConfigError(str(error)) from error
+    known = set(_keys(config)) | set(choices)
+    for key in values:
+        if key not in known and not key.startswith(("hydra.", "hydra/")):
+            raise ConfigError(f"There is no config key {key!r}.{nearest(key, known)} (+{key}=... would add it)")
+
+
+def _check_choice(group: str, value: Any, choices: Sequence[str]) -> None:
+    if isinstance(value, str) and value not in choices:
+        raise ConfigError(
+            f"There is no choice {value!r} in group {group!r}.{nearest(value, choices)} "
+            f"Its choices are: {', '.join(choices)}"
+        )
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in config:
+        name = f"{prefix}{key!s}"
+        yield name
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation():
+            yield from _keys(node, f"{name}.")

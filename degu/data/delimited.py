@@ -1,0 +1,160 @@
+"""Named columns of a delimited text file, with the line number of every row.
+
+The standard `csv` reader is used because it keeps every cell as it was written, knows the line of each row,
+and lets a row with a missing or an extra field be refused instead of filled up.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from degu.errors import DataError, nearest
+
+_DELIMITERS = {".tsv": "\t", ".csv": ","}
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Table(NamedTuple):
+    """Text cells by column.
+
+    Attributes:
+        path: The file.
+        lines: 1-based line number in the file of each row.
+        columns: Cells by column name, each list as long as `lines`.
+    """
+
+    path: Path
+    lines: list[int]
+    columns: dict[str, list[str]]
+
+    def at(self, row: int, column: str) -> str:
+        """Say where a cell is, for an error message."""
+        return f"{self.path}, line {self.lines[row]}, column {column!r}"
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Table:
+        """Return the table with these rows, in this order."""
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        return Table(self.path, [self.lines[row] for row in rows], columns)
+
+
+def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None = None) -> Table:
+    """Read some columns of a delimited file with a header line.
+
+    Args:
+        path: A UTF-8 text file, gzip-compressed where the name ends in `.gz`; a relative path is resolved
+            against the current directory.
+        columns: Names to keep.
+        delimiter: One character; by default a tab for `.tsv` and a comma for `.csv`.
+
+    Returns:
+        The cells as text. Blank lines are passed over.
+
+    Raises:
+        DataError: A file that cannot be read as described, a column that is not there, a row with another
+            number of fields than the header, or no row at all.
+    """
+    file = _existing(Path(path).expanduser())
+    separator = _delimiter(file, delimiter)
+    rows = _numbered_rows(file, separator)
+    _, header = next(rows, (0, []))
+    wanted = list(dict.fromkeys(columns))
+    positions = [_position(file, header, name, separator) for name in wanted]
+    lines: list[int] = []
+    kept: list[list[str]] = []
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{file}, line {line}: expected {len(header)} fields as in the header, received {len(cells)}."
+                " Mend the line; a field that was not measured is written as an empty one."
+            )
+        lines.append(line)
+        kept.append([cells[position] for position in positions])
+    if not lines:
+        raise DataError(f"{file}: expected rows below the header, received none.")
+    by_column = zip(*kept, strict=True)
+    return Table(file, lines, {name: list(cells) for name, cells in zip(wanted, by_column, strict=True)})
+
+
+def _existing(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise DataError(f"{path}: expected a file, received a folder. Name the table inside it.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DataError(f"{path}: expected a file, but there is no folder {folder}.")
+    hint = nearest(path.name, [entry.name for entry in folder.iterdir()])
+    raise DataError(f"{path}: expected a file, but {folder} has none of this name.{hint}")
+
+
+def _delimiter(path: Path, delimiter: str | None) -> str:
+    if delimiter is not None:
+        if len(delimiter) != 1:
+            raise DataError(f"delimiter: expected one character, received {delimiter!r}.")
+        return delimiter
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if suffix not in _DELIMITERS:
+        raise DataError(
+            f"{path}: expected a name that ends in .tsv or .csv (or .tsv.gz, .csv.gz), received {suffix!r}. "
+            "Name the delimiter, for instance delimiter='\\t'."
+        )
+    return _DELIMITERS[suffix]
+
+
+def _numbered_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    last = 0
+    try:
+        with _open_text(path) as handle:
+            reader = csv.reader(handle, delimiter=delimiter, strict=True)
+            for cells in reader:
+                if cells:
+                    yield last + 1, cells
+                last = reader.line_num
+    except EOFError:
+        raise DataError(f"{path}, after line {last}: the gzip data are cut short. Copy the file again.") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}, after line {last}: damaged gzip data ({error}). Copy the file again.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, after line {last}: expected UTF-8 text, received {error}. Convert it.") from None
+    except csv.Error as error:
+        raise DataError(f"{path}, line {last + 1}: expected delimited fields, received: {error}.") from None
+
+
+def _open_text(path: Path) -> TextIO:
+    with path.open("rb") as raw:
+        start = raw.read(2)
+    if not start:
+        raise DataError(f"{path}: expected a table with a header line, received an empty file.")
+    compressed = path.suffix == ".gz"
+    if compressed and start != _GZIP_MAGIC:
+        raise DataError(f"{path}: expected gzip data as the name says, received something else. Rename the file.")
+    if not compressed and start == _GZIP_MAGIC:
+        raise DataError(f"{path}: expected plain text as the name says, received gzip data. Add .gz to the name.")
+    if compressed:
+        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _position(path: Path, header: list[str], name: str, delimiter: str) -> int:
+    count = header.count(name)
+    if count == 1:
+        return header.index(name)
+    if count > 1:
+        raise DataError(f"{path}, line 1: expected one column {name!r}, received {count} of this name.")
+    if len(header) == 1:
+        raise DataError(
+            f"{path}, line 1: expected columns separated by {delimiter!r}, received the single column "
+            f"{header[0]!r}. Name the delimiter that the file uses."
+        )
+    raise DataError(
+        f"{path}, line 1: expected a column {name!r}, received {', '.join(map(repr, header))}.{nearest(name, header)}"
+    )

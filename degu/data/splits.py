@@ -1,0 +1,156 @@
+"""A data set: train, valid and test splits that fit together."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from degu.data.split import Split
+from degu.errors import DataError
+
+DOWNSAMPLE_SEED = 1234
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Train, valid and test splits with the same sequence length and the same targets.
+
+    Attributes:
+        train: What members and students are fitted to.
+        valid: What training stops on and what intervals are conformalized on.
+        test: What is reported.
+        target_names: K unique names, one per column of the targets.
+        source: Where the data came from, in words, for the record.
+
+    Raises:
+        DataError: Splits of different length or number of targets, names that do not fit, an id in two
+            splits, a target that one split never measured, or `target_std` in only some of the splits.
+    """
+
+    train: Split
+    valid: Split
+    test: Split
+    target_names: tuple[str, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.target_names, str):
+            raise DataError(f"target_names: expected a list of names, received {self.target_names!r}.")
+        object.__setattr__(self, "target_names", tuple(self.target_names))
+        self._check_names()
+        self._check_shapes()
+        self._check_ids()
+        self._check_columns()
+
+    def items(self) -> tuple[tuple[str, Split], ...]:
+        """Return ``(("train", ...), ("valid", ...), ("test", ...))``."""
+        return (("train", self.train), ("valid", self.valid), ("test", self.test))
+
+    @property
+    def length(self) -> int:
+        """Letters per sequence, L."""
+        return self.train.length
+
+    @property
+    def num_targets(self) -> int:
+        """Targets per sequence, K."""
+        return self.train.num_targets
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the target names and of the digest of each split."""
+        parts = [list(self.target_names), *([name, split.digest] for name, split in self.items())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def summary(self) -> dict[str, str | int | float]:
+        """Describe the data for a run's record.
+
+        Returns:
+            Rows per split, sequence length, targets, digest and source, one plain value each.
+        """
+        rows: dict[str, str | int | float] = {f"{name}_rows": len(split) for name, split in self.items()}
+        return rows | {
+            "length": self.length,
+            "num_targets": self.num_targets,
+            "target_names": ", ".join(self.target_names),
+            "digest": self.digest,
+            "source": self.source,
+        }
+
+    def downsample(self, fraction: float, seed: int = DOWNSAMPLE_SEED) -> Splits:
+        """Keep a random part of the train split; valid and test stay whole.
+
+        The rows are those of ``numpy.random.default_rng(seed).choice(n, round(n * fraction), replace=False,
+        shuffle=False)``, so that every member of an ensemble sees the same subset.
+
+        Args:
+            fraction: Part of the train rows to keep, above 0 and at most 1.
+            seed: Seed of the draw.
+
+        Returns:
+            The smaller data set, with the draw noted in `source`; this very object where `fraction` is 1.
+
+        Raises:
+            DataError: A fraction outside (0, 1], or one that leaves no row.
+        """
+        if not 0 < fraction <= 1:
+            raise DataError(f"fraction: expected a number above 0 and at most 1, received {fraction}.")
+        if fraction == 1:
+            return self
+        total = len(self.train)
+        size = round(total * fraction)
+        if size == 0:
+            raise DataError(
+                f"fraction: expected at least one of {total} train rows to remain, received {fraction}. "
+                f"Use at least {1 / total:.3g}."
+            )
+        rows = np.random.default_rng(seed).choice(total, size, replace=False, shuffle=False)
+        note = f"{self.source}; train down-sampled to {fraction:g} ({size} of {total} rows, seed {seed})"
+        return replace(self, train=self.train.select(rows), source=note)
+
+    def _check_names(self) -> None:
+        names = self.target_names
+        if len(names) != self.num_targets or len(set(names)) != len(names):
+            raise DataError(
+                f"target_names: expected {self.num_targets} different names, one per target column, "
+                f"received {list(names)}."
+            )
+
+    def _check_shapes(self) -> None:
+        for name, split in self.items():
+            for quantity, received, expected in (
+                ("sequence length", split.length, self.length),
+                ("number of targets", split.num_targets, self.num_targets),
+            ):
+                if received != expected:
+                    raise DataError(
+                        f"{name} split: expected {quantity} {expected} as in the train split, received {received}."
+                    )
+            if (split.target_std is None) != (self.train.target_std is None):
+                raise DataError(
+                    f"{name} split: expected target_std in every split or in none; train and {name} differ."
+                )
+
+    def _check_ids(self) -> None:
+        for (first, left), (second, right) in itertools.combinations(self.items(), 2):
+            shared = np.intersect1d(left.ids, right.ids)
+            if shared.size:
+                raise DataError(
+                    f"ids: expected each id in one split, received {str(shared[0])!r} in {first} and {second}"
+                    f" ({shared.size} shared id(s)). Make the ids unique or drop the repeated rows."
+                )
+
+    def _check_columns(self) -> None:
+        for name, split in self.items():
+            unmeasured = np.flatnonzero(np.isnan(split.targets).all(axis=0))
+            if unmeasured.size:
+                raise DataError(
+                    f"{name} split: expected some measured values of target "
+                    f"{self.target_names[unmeasured[0]]!r}, received only NaN. Leave the target out, or "
+                    "choose splits that all measured it."
+                )

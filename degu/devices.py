@@ -1,0 +1,120 @@
+"""Choice of the device that a study runs on, and a plain sentence about it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from typing import NamedTuple
+
+from degu.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+class Device(NamedTuple):
+    """The device in use.
+
+    Attributes:
+        kind: `"cpu"` or `"gpu"`.
+        name: What it is, in words.
+        precision: The Keras dtype policy, `"float32"` or `"mixed_bfloat16"` for example.
+    """
+
+    kind: str
+    name: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.precision}"
+
+
+def use_device(
+    device: str = "auto",
+    *,
+    precision: str = "float32",
+    memory_growth: bool = True,
+    deterministic: bool = True,
+) -> Device:
+    """Prepare the backend and say which device is used.
+
+    Args:
+        device: `"auto"` (a GPU if the backend sees one), `"cpu"`, `"gpu"` or `"gpu:<index>"`.
+        precision: Keras dtype policy: `"float32"`, `"float64"`, `"mixed_float16"` or `"mixed_bfloat16"`.
+        memory_growth: Let TensorFlow take GPU memory as needed, so that several processes share one GPU.
+        deterministic: Use deterministic kernels only; the same seed then gives the same bits on a CPU.
+
+    Returns:
+        The device in use. A GPU that was asked for and is not there is an error, not a fallback.
+
+    Raises:
+        ConfigError: When the name is not understood or the GPU does not exist.
+    """
+    import keras
+
+    index = _gpu_index(device)
+    gpus = _list_gpus() if device != "cpu" else []
+    if device.startswith("gpu") and index >= len(gpus):
+        raise ConfigError(
+            f"Expected device={device} to exist. Received: {len(gpus)} GPUs. Use device.device=auto or cpu"
+        )
+    keras.config.set_dtype_policy(precision)
+    if keras.backend.backend() == "tensorflow":
+        _prepare_tensorflow(gpus[index] if gpus else None, memory_growth, deterministic)
+    if gpus:
+        chosen = Device("gpu", f"GPU {index}: {_gpu_name(gpus[index])}", precision)
+    else:
+        chosen = Device("cpu", f"CPU ({platform.machine()}, {_usable_cores()} cores)", precision)
+        if device == "auto":
+            log.info("No GPU is visible to %s: running on the CPU.", keras.backend.backend())
+    log.info("Device: %s", chosen)
+    return chosen
+
+
+def _gpu_index(device: str) -> int:
+    kind, _, index = device.partition(":")
+    if kind not in {"auto", "cpu", "gpu"} or (index and (kind != "gpu" or not index.isdigit())):
+        raise ConfigError(f"Expected device to be auto, cpu, gpu or gpu:<index>. Received: {device!r}")
+    return int(index or 0)
+
+
+def _list_gpus() -> list:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.list_physical_devices("GPU")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [found for found in jax.devices() if found.platform == "gpu"]
+    return []
+
+
+def _gpu_name(gpu: object) -> str:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.experimental.get_device_details(gpu).get("device_name", "unknown")
+    return str(getattr(gpu, "device_kind", gpu))
+
+
+def _prepare_tensorflow(gpu: object | None, memory_growth: bool, deterministic: bool) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.set_visible_devices([gpu] if gpu is not None else [], "GPU")
+        if gpu is not None and memory_growth:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:
+        raise ConfigError(f"The device must be chosen before TensorFlow is used: {error}") from error
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,232 @@
+"""The distiller: one student learns what an ensemble predicts and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import keras
+from numpy.typing import ArrayLike, NDArray
+
+from degu.distill.targets import (
+    StudentColumns,
+    ValTarget,
+    check_student,
+    student_targets,
+    training_activity,
+    validation_activity,
+)
+from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
+from degu.ensemble.fresh import Builder, fresh_model
+from degu.ensemble.prediction import EnsembleEvaluation, Prediction
+from degu.metrics import eval_regression
+from degu.seeds import derive_seed, seeded
+from degu.train.batches import predict
+from degu.train.call import check_arguments
+from degu.train.network import TrainingSet, train_network
+from degu.train.weights import SUFFIX, refuse_overwrite
+
+
+class EnsembleTargets(NamedTuple):
+    """An ensemble's prediction in three parts, each in the targets' units.
+
+    Attributes:
+        mean: `(N, K)`.
+        uncertainty: Spread of the members by the distiller's uncertainty function, `(N, K)`.
+        members: `(M, N, K)`.
+    """
+
+    mean: NDArray
+    uncertainty: NDArray
+    members: NDArray
+
+
+class StudentEvaluation(NamedTuple):
+    """What an evaluation function returned for the three comparisons of a student.
+
+    Attributes:
+        activity: Its means against the measurements.
+        uncertainty: Its epistemic columns against the ensemble's.
+        agreement: Its means against the ensemble's mean.
+    """
+
+    activity: Any
+    uncertainty: Any
+    agreement: Any
+
+
+class Distiller:
+    """Distils an ensemble into a student that predicts the mean and the uncertainty of every target.
+
+    Args:
+        ensembler: The teachers. Members that it gains later are seen.
+        uncertainty_fun: Spread that the student learns; by default the ensembler's.
+        val_target: What the student's means are validated against: `"measured"` values, as in the published method,
+            or the `"ensemble"` mean that it is trained on.
+        alpha: Share of the measurement in the training target of the means; the published method uses 0.
+        standardize: Train on standardised columns, so that neither means nor uncertainties drown the other. The
+            student speaks the targets' own units all the same.
+
+    Raises:
+        ValueError: When an argument is outside its range.
+
+    References:
+        Zhou, Rizzo, Christensen, Tang, Koo (2026), "Uncertainty-aware genomic deep learning with knowledge
+        distillation", doi:10.1038/s44387-025-00053-3.
+    """
+
+    def __init__(
+        self,
+        ensembler: Ensembler,
+        uncertainty_fun: UncertaintyFun | None = None,
+        *,
+        val_target: ValTarget = "measured",
+        alpha: float = 0.0,
+        standardize: bool = True,
+    ) -> None:
+        if val_target not in get_args(ValTarget):
+            raise ValueError(f"Expected val_target to be one of {get_args(ValTarget)}. Received: {val_target!r}")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"Expected alpha in [0, 1]. Received: alpha={alpha!r}")
+        self.ensembler = ensembler
+        self.uncertainty_fun = ensembler.uncertainty_fun if uncertainty_fun is None else uncertainty_fun
+        self.val_target: ValTarget = val_target
+        self.alpha = alpha
+        self.standardize = standardize
+
+    @property
+    def num_ensemble(self) -> int:
+        """Number of teachers, now."""
+        return self.ensembler.num_ensemble
+
+    @property
+    def columns(self) -> StudentColumns:
+        """Layout of a student's outputs."""
+        return StudentColumns(self.ensembler.num_targets, self.ensembler.has_aleatoric)
+
+    def pred_ensemble(self, x: ArrayLike, batch_size: int = 512) -> EnsembleTargets:
+        """Predict with the ensemble: mean, uncertainty and members.
+
+        Args:
+            x: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+            batch_size: Sequences a batch.
+        """
+        prediction = self._teach(x, batch_size)
+        assert prediction.epistemic is not None
+        assert prediction.members is not None
+        return EnsembleTargets(prediction.mean, prediction.epistemic, prediction.members)
+
+    def eval_ensemble(
+        self, x: ArrayLike, y: ArrayLike, eval_fun: Callable[..., Any] = eval_regression, batch_size: int = 512
+    ) -> EnsembleEvaluation:
+        """Evaluate the ensemble and every member against measurements; see `Ensembler.eval_ensemble`."""
+        return self.ensembler.eval_ensemble(x, y, eval_fun, batch_size)
+
+    def new_student(self, builder: Builder, seed: int = 0) -> keras.Model:
+        """Build a student whose initial values depend on the seed alone."""
+        return fresh_model(builder, derive_seed(seed, "student"))
+
+    def distill_student(
+        self,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        model: keras.Model | Builder,
+        train_fun: Callable[..., Any],
+        validation_data: Sequence[ArrayLike] | None = None,
+        save_prefix: str | Path = "student",
+        batch_size: int = 512,
+        *,
+        seed: int = 0,
+        overwrite: bool = False,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **train_kwargs: Any,
+    ) -> tuple[str, Any]:
+        """Train a student on the ensemble's predictions.
+
+        Args:
+            x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+            y_train: Measurements `(N, K)`; they count with share `alpha`.
+            model: The student, trained in place from the values it has, or a function without arguments that returns
+                a new one. Outputs: K means, then K aleatoric columns if the teachers have them, then K epistemic ones.
+            train_fun: A recipe such as `degu.train.train_standard_fun`.
+            validation_data: `(x, y)` for early stopping.
+            save_prefix: Weights go to `<save_prefix>.weights.h5`; folders are made as needed.
+            batch_size: Sequences a batch when the teachers predict.
+            seed: Seed of the student, independent of the members of the same seed.
+            overwrite: Allow replacing a weight file that exists.
+            callbacks: Keras callbacks.
+            **train_kwargs: Arguments of `train_fun`, checked against its signature.
+
+        Returns:
+            The weight file and what `train_fun` returned, by convention a Keras history.
+
+        Raises:
+            ConfigError: When `train_fun` has no such argument.
+            EnsembleError: When the student's outputs do not fit, or the weight file exists.
+        """
+        path = Path(f"{save_prefix}{SUFFIX}")
+        recipe = recipe_of(train_fun, train_kwargs, self.standardize, callbacks)
+        check_arguments(train_fun, train_kwargs)
+        refuse_overwrite([path], overwrite)
+        student_seed = derive_seed(seed, "student")
+        student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
+        check_student(self.columns, student, self.standardize)
+        teaching = self._teach(x_train, batch_size)
+        data = TrainingSet(
+            x_train,
+            student_targets(teaching, training_activity(teaching, y_train, self.alpha)),
+            self._validation(validation_data, batch_size),
+        )
+        with seeded(student_seed):
+            history, _ = train_network("student", student, student_seed, recipe, data, path)
+        return str(path), history
+
+    def predict_student(self, x: ArrayLike, student_model: keras.Model, batch_size: int = 512) -> Prediction:
+        """Predict with a student: mean, epistemic and, where the teachers have it, aleatoric.
+
+        Args:
+            x: Sequences, as for `pred_ensemble`.
+            student_model: A trained student.
+            batch_size: Sequences a batch.
+        """
+        return self.columns.split(predict(student_model, x, batch_size))
+
+    def eval_student(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        student_model: keras.Model,
+        eval_fun: Callable[..., Any] = eval_regression,
+        batch_size: int = 512,
+    ) -> StudentEvaluation:
+        """Evaluate a student against measurements and against its ensemble.
+
+        Args:
+            x: Sequences, as for `pred_ensemble`.
+            y: Measurements `(N, K)`.
+            student_model: A trained student.
+            eval_fun: `eval_fun(predictions, targets)`.
+            batch_size: Sequences a batch, for the student and for the ensemble.
+        """
+        teaching = self._teach(x, batch_size)
+        student = self.predict_student(x, student_model, batch_size)
+        return StudentEvaluation(
+            activity=eval_fun(student.mean, y),
+            uncertainty=eval_fun(student.epistemic, teaching.epistemic),
+            agreement=eval_fun(student.mean, teaching.mean),
+        )
+
+    def _teach(self, x: ArrayLike, batch_size: int) -> Prediction:
+        """Return the ensemble's prediction with the spread that the student learns."""
+        prediction = self.ensembler.predict(x, batch_size)
+        return prediction._replace(epistemic=self.uncertainty_fun(prediction.members, axis=0))
+
+    def _validation(
+        self, validation_data: Sequence[ArrayLike] | None, batch_size: int
+    ) -> tuple[ArrayLike, NDArray] | None:
+        if validation_data is None:
+            return None
+        x, y = validation_data
+        teaching = self._teach(x, batch_size)
+        return x, student_targets(teaching, validation_activity(teaching, y, self.val_target))

@@ -1,0 +1,64 @@
+"""Member predictions are computed once: a cache keyed by weights and sequences."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PredictionCache:
+    """Keeps the last member predictions in memory, and all of them on disk if it has a folder.
+
+    Args:
+        folder: Where arrays are kept as `<key>.npy`; None keeps them in memory only.
+        in_memory: How many arrays are kept in memory.
+    """
+
+    def __init__(self, folder: Path | None = None, in_memory: int = 4) -> None:
+        self.folder = folder
+        self.in_memory = in_memory
+        self._recent: OrderedDict[str, NDArray] = OrderedDict()
+
+    @staticmethod
+    def key(weight_digests: list[str], x: NDArray) -> str:
+        """Return the key of one ensemble's predictions for one array of sequences."""
+        content = hashlib.sha256()
+        content.update("".join(weight_digests).encode())
+        content.update(f"{x.shape}{x.dtype.str}".encode())
+        content.update(np.ascontiguousarray(x).view(np.uint8).data)
+        return content.hexdigest()
+
+    def get(self, key: str) -> NDArray | None:
+        """Return the array of a key, or None."""
+        if key in self._recent:
+            self._recent.move_to_end(key)
+            return self._recent[key]
+        path = self._path(key)
+        if path is None or not path.is_file():
+            return None
+        self._remember(key, np.load(path, allow_pickle=False))
+        return self._recent[key]
+
+    def put(self, key: str, values: NDArray) -> None:
+        """Keep an array; on disk it appears whole or not at all."""
+        self._remember(key, values)
+        path = self._path(key)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+        np.save(partial, values)
+        partial.replace(path)
+
+    def _remember(self, key: str, values: NDArray) -> None:
+        self._recent[key] = values
+        while len(self._recent) > self.in_memory:
+            self._recent.popitem(last=False)
+
+    def _path(self, key: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"{key}.npy"

@@ -1,0 +1,207 @@
+"""The abstract ensemble: all bookkeeping of members, training and prediction."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from degu.ensemble.cache import PredictionCache
+from degu.ensemble.fresh import check_members_differ
+from degu.ensemble.member import Member
+from degu.ensemble.outputs import split_columns
+from degu.ensemble.prediction import EnsembleEvaluation, Prediction
+from degu.errors import EnsembleError
+from degu.metrics import eval_regression
+from degu.models.heads import output_columns
+from degu.seeds import derive_seed, seeded
+from degu.train.batches import predict
+from degu.train.call import check_arguments
+from degu.train.network import Recipe, TrainingSet, train_network
+from degu.train.units import in_target_units
+from degu.train.weights import SUFFIX, load_weights, refuse_overwrite
+
+Scope = Callable[[int, int], contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]]
+UncertaintyFun = Callable[..., NDArray]
+
+
+class Ensembler(abc.ABC):
+    """An ensemble of networks that predict the same targets.
+
+    A final class says how the network of a member is built; training, prediction and evaluation are here.
+
+    Args:
+        weight_paths: Weight files of members trained elsewhere, in order.
+        uncertainty_fun: `f(predictions (M, N, K), axis=0) -> (N, K)`, such as `degu.utils.logvar`.
+        cache: Where member predictions are kept; by default the last few, in memory.
+    """
+
+    def __init__(
+        self,
+        weight_paths: Iterable[str | Path] | None,
+        uncertainty_fun: UncertaintyFun,
+        cache: PredictionCache | None,
+    ) -> None:
+        self.uncertainty_fun = uncertainty_fun
+        self.members: list[Member] = [Member.at(path) for path in weight_paths or ()]
+        self.cache = PredictionCache() if cache is None else cache
+        self._networks: dict[Hashable, keras.Model] = {}
+
+    @abc.abstractmethod
+    def _build(self, index: int, seed: int | None) -> keras.Model:
+        """Return the network of member `index` with fresh initial values."""
+
+    @abc.abstractmethod
+    def _architecture(self, index: int) -> Hashable:
+        """Return a value that members of one architecture share."""
+
+    @property
+    def num_ensemble(self) -> int:
+        """Number of members."""
+        return len(self.members)
+
+    @property
+    def weight_paths(self) -> list[str]:
+        """Weight files of the members, in order."""
+        return [str(member.weights) for member in self.members]
+
+    @property
+    def num_targets(self) -> int:
+        """Number of targets K that a member predicts the mean of."""
+        return sum(column.meaning == "mean" for column in output_columns(self._network(0)))
+
+    @property
+    def has_aleatoric(self) -> bool:
+        """Whether members predict their measurement noise."""
+        return self.num_targets < len(output_columns(self._network(0)))
+
+    def predict(self, x: ArrayLike, batch_size: int = 512) -> Prediction:
+        """Predict activity and uncertainty.
+
+        Args:
+            x: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+            batch_size: Sequences a batch.
+
+        Returns:
+            `Prediction` with the members' mean, their spread by `uncertainty_fun`, their mean aleatoric variance as a
+            standard deviation (None where the networks have no such column), and the members themselves.
+
+        Raises:
+            EnsembleError: When there are no members, or a weight file is missing or of another architecture.
+        """
+        means, aleatoric = split_columns(self._network(0), self.predict_members(x, batch_size))
+        return Prediction(
+            mean=means.mean(axis=0, dtype=np.float64).astype(means.dtype),
+            epistemic=self.uncertainty_fun(means, axis=0),
+            aleatoric=None if aleatoric is None else np.sqrt(np.mean(np.square(aleatoric), axis=0)),
+            members=means,
+        )
+
+    def predict_members(self, x: ArrayLike, batch_size: int = 512) -> NDArray:
+        """Return every output column of every member in the targets' units, `(M, N, columns)`.
+
+        Predictions are computed once for given weights and sequences and read from the cache afterwards.
+        """
+        if not self.members:
+            raise EnsembleError("Expected an ensemble with members. Received: none. Train it or pass weight_paths")
+        for member in self.members:
+            if not member.weights.is_file():
+                raise EnsembleError(f"Expected member weights at {member.weights}. Received: no such file")
+        x = np.asarray(x)
+        key = PredictionCache.key([member.digest for member in self.members], x)
+        outputs = self.cache.get(key)
+        if outputs is None:
+            outputs = np.stack([self._predict_member(index, x, batch_size) for index in range(self.num_ensemble)])
+            self.cache.put(key, outputs)
+        return outputs
+
+    def eval_ensemble(
+        self, x: ArrayLike, y: ArrayLike, eval_fun: Callable[..., Any] = eval_regression, batch_size: int = 512
+    ) -> EnsembleEvaluation:
+        """Evaluate the ensemble's mean and every member against measurements.
+
+        Args:
+            x: Sequences, as for `predict`.
+            y: Measurements `(N, K)`.
+            eval_fun: `eval_fun(predictions, targets)`, such as `degu.metrics.eval_regression`.
+            batch_size: Sequences a batch.
+
+        Returns:
+            `EnsembleEvaluation`, unpackable as `ensemble_results, member_results`.
+        """
+        prediction = self.predict(x, batch_size)
+        assert prediction.members is not None
+        return EnsembleEvaluation(eval_fun(prediction.mean, y), [eval_fun(member, y) for member in prediction.members])
+
+    def _train(
+        self,
+        data: TrainingSet,
+        recipes: Sequence[Recipe],
+        save_prefix: str | Path,
+        seed: int,
+        overwrite: bool,
+        scope: Scope | None,
+    ) -> list[Any]:
+        """Train one new member for each recipe and return their histories."""
+        first = self.num_ensemble
+        indices = range(first, first + len(recipes))
+        paths = [Path(f"{save_prefix}_{index}{SUFFIX}") for index in indices]
+        for recipe in recipes:
+            check_arguments(recipe.train_fun, recipe.arguments)
+        refuse_overwrite(paths, overwrite)
+        self._check_initial_values(indices, seed)
+        histories = []
+        for index, path, recipe in zip(indices, paths, recipes, strict=True):
+            member_seed = derive_seed(seed, "member", index)
+            name = f"member {index - first + 1}/{len(recipes)}"
+            with _scope(scope, index, member_seed) as callbacks, seeded(member_seed):
+                model = self._build(index, member_seed)
+                watched = Recipe(
+                    recipe.train_fun, recipe.arguments, recipe.standardize, [*recipe.callbacks, *callbacks]
+                )
+                history, units = train_network(name, model, member_seed, watched, data, path)
+            self.members.append(Member(path, member_seed, units))
+            histories.append(history)
+        return histories
+
+    def _check_initial_values(self, indices: Sequence[int], seed: int) -> None:
+        pair = [index for index in indices if self._architecture(index) == self._architecture(indices[0])][:2]
+        if len(pair) == 2:
+            models = [self._build(index, derive_seed(seed, "member", index)) for index in pair]
+            check_members_differ([model.get_weights() for model in models], [w.path for w in models[0].weights])
+
+    def _predict_member(self, index: int, x: NDArray, batch_size: int) -> NDArray:
+        network, member = self._network(index), self.members[index]
+        load_weights(network, member.weights)
+        if member.units is not None:
+            network = in_target_units(network, member.units)
+        return predict(network, x, batch_size)
+
+    def _network(self, index: int) -> keras.Model:
+        """Return the network that members of one architecture take turns in; never the user's own model."""
+        key = self._architecture(index)
+        if key not in self._networks:
+            self._networks[key] = self._build(index, 0)
+        return self._networks[key]
+
+
+def recipe_of(
+    train_fun: Callable[..., Any],
+    train_kwargs: Mapping[str, Any],
+    standardize: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Recipe:
+    """Return the recipe that the arguments of an ensembler's `train` describe."""
+    return Recipe(train_fun, dict(train_kwargs), standardize, tuple(callbacks))
+
+
+def _scope(
+    scope: Scope | None, index: int, seed: int
+) -> contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]:
+    return contextlib.nullcontext(()) if scope is None else scope(index, seed)

@@ -1,0 +1,74 @@
+"""Freshly initialised networks: every member is built anew under its own seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from degu.errors import EnsembleError
+from degu.seeds import seeded
+
+Builder = Callable[[], keras.Model]
+
+
+def fresh_model(base: keras.Model | Builder, seed: int | None) -> keras.Model:
+    """Build a network with new initial values in every layer.
+
+    Keras 3 initialisers are stateless: calling one again returns the same values, and nested models, recurrent cells
+    and BatchNormalization have more to reset than a kernel. So nothing is reset; the whole network is built again.
+
+    Args:
+        base: A model, whose architecture is copied and whose weights are left alone, or a function without arguments
+            that returns a new model.
+        seed: Decides the initial values; None leaves them to the global random state.
+
+    Returns:
+        An uncompiled model of the same architecture.
+
+    Raises:
+        EnsembleError: When a model cannot be rebuilt from its config, or the function returns something else.
+    """
+    with seeded(seed):
+        model = _rebuild(base) if isinstance(base, keras.Model) else base()
+    if not isinstance(model, keras.Model):
+        raise EnsembleError(f"Expected the model builder to return a keras.Model. Received: {type(model).__name__}")
+    return model
+
+
+def _rebuild(base: keras.Model) -> keras.Model:
+    try:
+        model = type(base).from_config(base.get_config())
+    except NotImplementedError as error:
+        raise EnsembleError(
+            f"Expected {type(base).__name__} to have a get_config, so that members can be built from it. "
+            "Received: none. Pass a function that returns a new model instead"
+        ) from error
+    if not model.built:
+        if not base.built or base.input_shape is None:
+            raise EnsembleError(
+                f"Expected the model {base.name!r} to be built. Call it once on a batch, or pass a builder"
+            )
+        model.build(base.input_shape)
+    return model
+
+
+def check_members_differ(initial: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> None:
+    """Refuse an ensemble whose members start from the same values.
+
+    Args:
+        initial: Initial weights of two members.
+        names: Name of every weight.
+
+    Raises:
+        EnsembleError: When a weight that is random in one member has the same values in the other; a fixed seed in an
+            initialiser does that.
+    """
+    first, second = initial
+    for name, a, b in zip(names, first, second, strict=True):
+        if a.size > 1 and np.ptp(a) > 0 and np.array_equal(a, b):
+            raise EnsembleError(
+                f"Expected members to start from different values. Received: {name!r} is the same in two of them. "
+                "Remove the fixed seed from its initialiser"
+            )

@@ -1,0 +1,38 @@
+"""One trained network of an ensemble, and its weights on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from degu.data.scaling import TargetScaler
+from degu.train.network import read_units
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained network: where its weights are, and the seed that made them.
+
+    Attributes:
+        weights: Path of the weight file.
+        seed: The seed it was built and trained under; None when it was trained elsewhere.
+        units: The map from its outputs to the targets' units; None when it speaks them already.
+    """
+
+    weights: Path
+    seed: int | None = None
+    units: TargetScaler | None = None
+
+    @classmethod
+    def at(cls, weights: str | Path) -> Member:
+        """Return the member whose weights were written by another script."""
+        path = Path(weights)
+        return cls(path, units=read_units(path))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weight file and of the units, hexadecimal."""
+        units = "" if self.units is None else repr(self.units.to_dict())
+        return hashlib.sha256(self.weights.read_bytes() + units.encode()).hexdigest()

@@ -1,0 +1,50 @@
+"""One seed for a study, and independent streams for everything that is random in it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def derive_seed(seed: int, *path: str | int) -> int:
+    """Return the seed of a named stream, independent of every other stream of the same study.
+
+    Args:
+        seed: The study's seed; 0 is a seed like any other.
+        *path: The stream's name, for example `("member", 3)`. Member 3 has the same seed in an ensemble of 5 and of
+            25, so ensembles of one seed are nested.
+
+    Returns:
+        An integer in [0, 2**31).
+
+    References:
+        `numpy.random.SeedSequence`, spawn keys.
+    """
+    key = tuple(zlib.crc32(part.encode()) if isinstance(part, str) else part for part in path)
+    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(1)
+    return int(state[0] >> 1)
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Run a block with every global random state set by `seed`, and put the caller's states back after it.
+
+    Inside, models get initial weights and dropout streams that depend on `seed` alone. With `None` the block runs on
+    the states as they are.
+    """
+    if seed is None:
+        yield
+        return
+    import keras
+
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        keras.utils.set_random_seed(seed)
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

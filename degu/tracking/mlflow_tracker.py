@@ -1,0 +1,218 @@
+"""Records runs in MLflow."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from degu.errors import TrackingError
+from degu.tracking.backend import patiently
+from degu.tracking.store import locate, open_experiment
+from degu.tracking.values import accepted_names, chunks, flatten
+
+logger = logging.getLogger(__name__)
+
+# Limits of the MLflow REST interface.
+_METRICS_A_CALL = 1000
+_PARAMS_A_CALL = 100
+
+
+class MLflowTracker:
+    """A tracker that keeps runs in a local MLflow store or on an MLflow server.
+
+    Building one creates the store and the experiment if need be; any number of processes may do so at once.
+    Children carry their parent's identifier, so the tree does not depend on which process wrote which run: a
+    member elsewhere builds its own tracker from `uri` and `experiment` and enters its run with `attach`.
+
+    A call that fails is repeated while the database is locked or the server does not answer, for about a
+    minute; then it raises `TrackingError`, which ends a training that does not catch it.
+
+    Args:
+        uri: Tracking URI; `None` for the local store under `root`. See `degu.tracking.store.locate`.
+        experiment: Name of the experiment, created if missing.
+        root: Folder of the local store: ``mlflow.db`` and ``artifacts/``.
+
+    Raises:
+        TrackingError: If the store cannot be used; the message says what to do.
+    """
+
+    def __init__(self, uri: str | None = None, experiment: str = "degu", root: str | Path = "mlruns") -> None:
+        store = locate(uri, root)
+        self.uri = store.uri
+        self.experiment = experiment
+        self._client, self._experiment_id = open_experiment(store, experiment)
+        self._run_id = ""
+
+    @property
+    def run_id(self) -> str:
+        """Identifier of the bound run; empty for the root."""
+        return self._run_id
+
+    @contextmanager
+    def start(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[MLflowTracker]:
+        """Create a run, a child if this tracker is bound to one, and yield a tracker bound to it.
+
+        Args:
+            name: Name shown for the run.
+            tags: Tags of the new run.
+
+        Yields:
+            The tracker of the run, which ends as ``FINISHED``, ``FAILED`` or ``KILLED``.
+
+        Raises:
+            TrackingError: If the store refuses.
+        """
+        with self._entered(self._create(name, tags)) as run:
+            yield run
+
+    def create(self, name: str, tags: Mapping[str, str] | None = None) -> str:
+        """Create a run that waits, ``SCHEDULED``, for another process to `attach` to it.
+
+        Args:
+            name: Name shown for the run.
+            tags: Tags of the new run.
+
+        Returns:
+            Identifier of the run.
+
+        Raises:
+            TrackingError: If the store refuses.
+        """
+        run_id = self._create(name, tags)
+        patiently(lambda: self._client.update_run(run_id, status="SCHEDULED"), "schedule a run")
+        return run_id
+
+    @contextmanager
+    def attach(self, run_id: str) -> Iterator[MLflowTracker]:
+        """Enter an existing run and yield a tracker bound to it.
+
+        Args:
+            run_id: Identifier of the run.
+
+        Yields:
+            The tracker of the run, which ends as `start` ends one.
+
+        Raises:
+            TrackingError: If there is no such run, or the store refuses.
+        """
+        patiently(lambda: self._client.update_run(run_id, status="RUNNING"), f"find the run {run_id!r}")
+        with self._entered(run_id) as run:
+            yield run
+
+    def config(self, frozen: Mapping[str, Any]) -> None:
+        """Record a configuration as parameters with dotted names and, whole, as ``config.yaml``.
+
+        Args:
+            frozen: Resolved configuration of plain mappings, lists and scalars.
+
+        Raises:
+            TrackingError: If it holds other objects, if a parameter was recorded with another value, or if
+                the store refuses.
+        """
+        from mlflow.entities import Param
+
+        try:
+            text = yaml.safe_dump(dict(frozen), sort_keys=False)
+        except yaml.YAMLError as error:
+            raise TrackingError(
+                f"Expected a configuration of plain mappings, lists and scalars, received {error}"
+            ) from error
+        params = [Param(key, value) for key, value in accepted_names(flatten(frozen)).items()]
+        for chunk in chunks(params, _PARAMS_A_CALL):
+            self._log_batch("log parameters", params=chunk)
+        run_id = self._bound_id()
+        patiently(lambda: self._client.log_text(run_id, text, "config.yaml"), "log the configuration")
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record measurements in one call per thousand.
+
+        Args:
+            values: Numbers by name; NaN is recorded as such, infinity as the largest number. Characters that
+                MLflow refuses in names become underscores.
+            step: Epoch, counted from 0, or `None` for a measurement of the run as a whole.
+
+        Raises:
+            TrackingError: If two names become one or the store refuses.
+        """
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        at = 0 if step is None else int(step)
+        entries = [Metric(key, float(value), now, at) for key, value in accepted_names(values).items()]
+        for chunk in chunks(entries, _METRICS_A_CALL):
+            self._log_batch("log metrics", metrics=chunk)
+
+    def artifact(self, path: str | Path, folder: str = "") -> None:
+        """Record a file, or a folder with all it holds.
+
+        Args:
+            path: What to copy.
+            folder: Where to put it among the run's artifacts.
+
+        Raises:
+            TrackingError: If there is nothing at `path` or the store refuses.
+        """
+        if not Path(path).exists():
+            raise TrackingError(f"Expected a file or folder to record, received {str(path)!r}, which does not exist.")
+        run_id = self._bound_id()
+        patiently(lambda: self._client.log_artifact(run_id, str(path), folder or None), f"log the artifact {path}")
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Record or replace tags of the run.
+
+        Args:
+            values: Texts by name.
+
+        Raises:
+            TrackingError: If the store refuses.
+        """
+        from mlflow.entities import RunTag
+
+        for chunk in chunks([RunTag(key, str(value)) for key, value in values.items()], _PARAMS_A_CALL):
+            self._log_batch("log tags", tags=chunk)
+
+    def _bound_id(self) -> str:
+        if not self._run_id:
+            raise TrackingError("Expected a tracker bound to a run, received the root. Use `with tracker.start(NAME)`.")
+        return self._run_id
+
+    def _log_batch(self, purpose: str, **entities: Any) -> None:
+        run_id = self._bound_id()
+        patiently(lambda: self._client.log_batch(run_id, synchronous=True, **entities), purpose)
+
+    def _create(self, name: str, tags: Mapping[str, str] | None) -> str:
+        parent = {"mlflow.parentRunId": self._run_id} if self._run_id else {}
+        create = self._client.create_run
+        run = patiently(
+            lambda: create(self._experiment_id, run_name=name, tags={**(tags or {}), **parent}),
+            "create a run",
+        )
+        return run.info.run_id
+
+    @contextmanager
+    def _entered(self, run_id: str) -> Iterator[MLflowTracker]:
+        bound = copy.copy(self)
+        bound._run_id = run_id
+        try:
+            yield bound
+        except BaseException as error:
+            self._end_after_error(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            raise
+        self._end(run_id, "FINISHED")
+
+    def _end(self, run_id: str, status: str) -> None:
+        patiently(lambda: self._client.set_terminated(run_id, status), f"end the run {run_id}")
+
+    def _end_after_error(self, run_id: str, status: str) -> None:
+        try:
+            self._end(run_id, status)
+        except TrackingError as error:
+            # The error that ended the run matters more than the record of it.
+            logger.warning("Run %s is not marked as %s. %s", run_id, status, error)

@@ -1,0 +1,83 @@
+"""What the rest of degu may ask of an experiment tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+KIND_TAG = "degu.kind"
+"""Tag that tells a ``study`` from its ``member`` and ``student`` runs."""
+
+OBJECTIVE_TAG = "degu.objective"
+"""Tag of a study that names the metric it was judged by."""
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """A place where runs are recorded.
+
+    A tracker is either the root, which belongs to no run, or bound to one run. `start` and `create` make a
+    top-level run on the root and a child of its run on a bound tracker. The other methods write to the bound
+    run.
+    """
+
+    @property
+    def run_id(self) -> str:
+        """Identifier of the bound run; empty for the root."""
+        ...
+
+    def start(self, name: str, tags: Mapping[str, str] | None = None) -> AbstractContextManager[Tracker]:
+        """Create a run and enter it.
+
+        The run ends as ``FINISHED`` when the block is left normally, ``KILLED`` on `KeyboardInterrupt` and
+        ``FAILED`` on any other exception.
+
+        Args:
+            name: Name shown for the run, such as ``member-00``.
+            tags: Tags of the new run.
+
+        Returns:
+            A context manager that yields a tracker bound to the new run.
+        """
+        ...
+
+    def create(self, name: str, tags: Mapping[str, str] | None = None) -> str:
+        """Create a run that another process will enter with `attach`.
+
+        Args:
+            name: Name shown for the run.
+            tags: Tags of the new run.
+
+        Returns:
+            Identifier of the new run, which waits as ``SCHEDULED``.
+        """
+        ...
+
+    def attach(self, run_id: str) -> AbstractContextManager[Tracker]:
+        """Enter an existing run, and end it as `start` does.
+
+        Args:
+            run_id: Identifier that `create` returned, or that of a run to resume.
+
+        Returns:
+            A context manager that yields a tracker bound to the run.
+        """
+        ...
+
+    def config(self, frozen: Mapping[str, Any]) -> None:
+        """Record a resolved configuration of plain mappings, lists and scalars."""
+        ...
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record measurements, at a step (epochs count from 0) if they belong to one."""
+        ...
+
+    def artifact(self, path: str | Path, folder: str = "") -> None:
+        """Record a file, or a folder with all it holds, under `folder` of the run's artifacts."""
+        ...
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Record or replace tags of the run."""
+        ...

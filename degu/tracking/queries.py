@@ -1,0 +1,218 @@
+"""Reads studies back from a tracking store.
+
+A study is a run with the tag ``degu.kind=study``; its children say ``member`` or ``student``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from degu.errors import TrackingError, nearest
+from degu.tracking.backend import patiently
+from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG
+from degu.tracking.store import connect, locate
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SHORTEST_PREFIX = 6
+"""Characters of a run's identifier that must be given."""
+
+_PAGE = 1000
+
+
+class StudySummary(NamedTuple):
+    """One line about a study.
+
+    Attributes:
+        run_id: Identifier of the run.
+        name: Name of the run.
+        status: ``RUNNING``, ``SCHEDULED``, ``FINISHED``, ``FAILED`` or ``KILLED``.
+        started: Start, in UTC.
+        duration: Seconds from start to end; `None` while it runs.
+        members: Member runs so far.
+        objective: Value of the metric that the tag ``degu.objective`` names, if both exist.
+        data: Tag ``data.name``, or empty.
+        device: Tag ``device``, or empty.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    started: datetime
+    duration: float | None
+    members: int
+    objective: float | None
+    data: str
+    device: str
+
+
+class ChildRun(NamedTuple):
+    """A member or student of a study.
+
+    Attributes:
+        run_id: Identifier of the run.
+        name: Name of the run.
+        kind: ``member``, ``student`` or empty.
+        status: As in `StudySummary`.
+        metrics: Last value of each metric.
+    """
+
+    run_id: str
+    name: str
+    kind: str
+    status: str
+    metrics: dict[str, float]
+
+
+class StudyDetail(NamedTuple):
+    """All that is recorded about a study.
+
+    Attributes:
+        summary: One line about it.
+        params: Flat configuration.
+        tags: Tags, without those that MLflow keeps for itself.
+        metrics: Last value of each metric.
+        children: Members by name, then the student.
+        artifacts: Paths of all files, relative to the run's artifacts, sorted.
+    """
+
+    summary: StudySummary
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    children: list[ChildRun]
+    artifacts: list[str]
+
+
+def list_studies(uri: str | None = None, root: str | Path = "mlruns", limit: int = 20) -> list[StudySummary]:
+    """List the latest studies, newest first.
+
+    Args:
+        uri: Tracking URI; `None` for the local store.
+        root: Folder of the local store.
+        limit: Most studies to return.
+
+    Returns:
+        A summary per study, of all experiments of the store.
+
+    Raises:
+        TrackingError: If the store is missing or cannot be used.
+    """
+    if limit < 1:
+        raise TrackingError(f"Expected a limit of at least 1, received {limit}.")
+    client = connect(locate(uri, root))
+    search = _search(client, f"tags.`{KIND_TAG}` = 'study'", page=min(limit, _PAGE))
+    return [_summary(run, _children(client, run)) for run in islice(search, limit)]
+
+
+def show_study(run_id: str, uri: str | None = None, root: str | Path = "mlruns") -> StudyDetail:
+    """Collect what is recorded about one study.
+
+    Args:
+        run_id: Identifier of the run, or its first 6 or more characters if no other run shares them.
+        uri: Tracking URI; `None` for the local store.
+        root: Folder of the local store.
+
+    Returns:
+        The details; those of a member or student if its identifier was given.
+
+    Raises:
+        TrackingError: If the store cannot be used, or there is not exactly one such run.
+    """
+    client = connect(locate(uri, root))
+    run = _find(client, run_id)
+    children = _children(client, run)
+    return StudyDetail(
+        summary=_summary(run, children),
+        params=dict(sorted(run.data.params.items())),
+        tags={key: value for key, value in sorted(run.data.tags.items()) if not key.startswith("mlflow.")},
+        metrics=dict(sorted(run.data.metrics.items())),
+        children=children,
+        artifacts=sorted(_files(client, run.info.run_id, "")),
+    )
+
+
+def _search(client: MlflowClient, condition: str, page: int = _PAGE) -> Iterator[Any]:
+    experiments = [item.experiment_id for item in _pages(lambda token: client.search_experiments(page_token=token))]
+    yield from _pages(
+        lambda token: client.search_runs(
+            experiments,
+            condition,
+            max_results=page,
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
+        )
+    )
+
+
+def _pages(fetch: Callable[[str | None], Any]) -> Iterator[Any]:
+    token = None
+    while True:
+        found = patiently(partial(fetch, token), "answer a search")
+        yield from found
+        token = found.token
+        if not token:
+            return
+
+
+def _find(client: MlflowClient, prefix: str) -> Any:
+    if len(prefix) < SHORTEST_PREFIX or not re.fullmatch(r"[0-9A-Za-z]+", prefix):
+        raise TrackingError(
+            f"Expected a run id or its first {SHORTEST_PREFIX} or more characters, received {prefix!r}."
+        )
+    found = list(_search(client, f"attributes.run_id LIKE '{prefix}%'"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(run.info.run_id for run in found[:5])
+        raise TrackingError(f"Expected the beginning of one run id, received {prefix!r}, which fits {names}.")
+    studies = {run.info.run_id[: len(prefix)] for run in _search(client, f"tags.`{KIND_TAG}` = 'study'")}
+    raise TrackingError(
+        f"Expected the id of a recorded run, received {prefix!r}.{nearest(prefix, studies)} "
+        "`degu runs list` shows those there are."
+    )
+
+
+def _children(client: MlflowClient, run: Any) -> list[ChildRun]:
+    found = _search(client, f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    children = [
+        ChildRun(
+            run_id=child.info.run_id,
+            name=child.info.run_name,
+            kind=child.data.tags.get(KIND_TAG, ""),
+            status=child.info.status,
+            metrics=dict(sorted(child.data.metrics.items())),
+        )
+        for child in found
+    ]
+    return sorted(children, key=lambda child: (child.kind, child.name))
+
+
+def _summary(run: Any, children: list[ChildRun]) -> StudySummary:
+    info, tags = run.info, run.data.tags
+    return StudySummary(
+        run_id=info.run_id,
+        name=info.run_name,
+        status=info.status,
+        started=datetime.fromtimestamp(info.start_time / 1000, UTC),
+        duration=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
+        members=sum(child.kind == "member" for child in children),
+        objective=run.data.metrics.get(tags.get(OBJECTIVE_TAG, "")),
+        data=tags.get("data.name", ""),
+        device=tags.get("device", ""),
+    )
+
+
+def _files(client: MlflowClient, run_id: str, folder: str) -> Iterator[str]:
+    for entry in patiently(lambda: client.list_artifacts(run_id, folder or None), "list the artifacts"):
+        if entry.is_dir:
+            yield from _files(client, run_id, entry.path)
+        else:
+            yield entry.path

@@ -1,0 +1,105 @@
+"""Training one network from its seed to its weights on disk: a member and a student alike."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+
+from degu.data.scaling import TargetScaler
+from degu.train.call import TrainFun, call_train_fun
+from degu.train.callbacks import EpochProgress
+from degu.train.units import fold_into_output
+from degu.train.weights import SUFFIX, save_weights
+
+log = logging.getLogger(__name__)
+
+
+class TrainingSet(NamedTuple):
+    """What a network is trained on.
+
+    Attributes:
+        x: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+        y: Targets `(N, K)`.
+        validation: `(x, y)` for early stopping, or None.
+    """
+
+    x: ArrayLike
+    y: ArrayLike
+    validation: Sequence[ArrayLike] | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        train_fun: `train_fun(model, x_train, y_train, validation_data, ...)`.
+        arguments: Further arguments of it, checked against its signature.
+        standardize: Train on standardised targets; the saved network speaks their own units all the same.
+        callbacks: Keras callbacks.
+    """
+
+    train_fun: TrainFun
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    standardize: bool = False
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
+def train_network(
+    name: str, model: keras.Model, seed: int, recipe: Recipe, data: TrainingSet, path: Path
+) -> tuple[Any, TargetScaler | None]:
+    """Train a network in place and write its weights.
+
+    Args:
+        name: Shown in the progress bar.
+        model: A freshly built network.
+        seed: Seed of the data order.
+        recipe: How to train.
+        data: What to train on.
+        path: Weight file to write.
+
+    Returns:
+        What the training function returned, and the map to units that could not be folded into the network (None
+        where it was folded or not needed).
+    """
+    scaler = TargetScaler.fit(np.asarray(data.y)) if recipe.standardize else None
+    history = call_train_fun(
+        recipe.train_fun,
+        model,
+        data.x,
+        _standardized(data.y, scaler),
+        None if data.validation is None else (data.validation[0], _standardized(data.validation[1], scaler)),
+        offered={"seed": seed, "callbacks": [EpochProgress(name), *recipe.callbacks]},
+        asked=recipe.arguments,
+    )
+    if scaler is not None and fold_into_output(model, scaler):
+        scaler = None
+    if scaler is not None:
+        log.info("%s: its last layer is not linear; the target units are kept in %s", name, units_path(path).name)
+        units_path(path).parent.mkdir(parents=True, exist_ok=True)
+        units_path(path).write_text(json.dumps(scaler.to_dict()))
+    save_weights(model, path)
+    return history, scaler
+
+
+def units_path(weights: Path) -> Path:
+    """Return where the map to units of a weight file is kept, if it has one."""
+    return weights.with_name(weights.name.removesuffix(SUFFIX).removesuffix(".h5") + ".units.json")
+
+
+def read_units(weights: Path) -> TargetScaler | None:
+    """Return the map to units kept beside a weight file, or None."""
+    path = units_path(weights)
+    return TargetScaler.from_dict(json.loads(path.read_text())) if path.is_file() else None
+
+
+def _standardized(y: ArrayLike, scaler: TargetScaler | None) -> ArrayLike:
+    return y if scaler is None else scaler.transform(np.asarray(y))

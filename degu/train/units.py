@@ -1,0 +1,89 @@
+"""Networks learn standardised targets and then speak the targets' own units.
+
+Standardised columns weigh the same in a loss, whatever their unit. After training the affine map back to the units is
+folded into the last dense layer, so that the saved weights load into the plain architecture and answer in units. A
+network whose last layer is no linear dense layer keeps the map beside its weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+
+from degu.data.scaling import TargetScaler
+from degu.models.heads import Column, output_columns
+
+
+def fold_into_output(model: keras.Model, scaler: TargetScaler) -> bool:
+    """Fold `y = z * scale + mean` into the last layer of a network, in place.
+
+    Args:
+        model: A network that predicts standardised values z, `(N, K)`.
+        scaler: The map back to units, K columns.
+
+    Returns:
+        True when the network now predicts y; False when it ends in something else than a linear dense layer with a
+        bias, and is unchanged.
+    """
+    layer = _last_dense(model)
+    if layer is None or not layer.use_bias:
+        return False
+    kernel, bias = (np.asarray(value, dtype=np.float64) for value in layer.get_weights())
+    layer.set_weights([kernel * scaler.scale, bias * scaler.scale + scaler.mean])
+    return True
+
+
+def can_fold(model: keras.Model) -> bool:
+    """Whether a network ends in a linear dense layer with a bias, which can take in an affine map."""
+    layer = _last_dense(model)
+    return layer is not None and layer.use_bias
+
+
+def _last_dense(model: keras.Model) -> keras.layers.Dense | None:
+    """Find the linear dense layer that produces the only output, looking into nested models."""
+    while len(getattr(model, "outputs", None) or ()) == 1:
+        layer = model.outputs[0]._keras_history.operation
+        if isinstance(layer, keras.layers.Dense):
+            return layer if layer.activation is keras.activations.linear else None
+        if not isinstance(layer, keras.Model):
+            return None
+        model = layer
+    return None
+
+
+def in_target_units(model: keras.Model, scaler: TargetScaler) -> keras.Model:
+    """Append a layer that undoes the standardisation of the targets, every column by its meaning.
+
+    With `y = z * scale + mean`, a mean is scaled and shifted, a standard deviation is scaled, a variance and the
+    evidential beta are scaled by the square, a log-variance gains `2 log(scale)`, and nu and alpha stay.
+
+    Args:
+        model: A network trained on standardised targets; its head says what the columns are.
+        scaler: The map back to units, one entry a target.
+
+    Returns:
+        A network that shares the weights of `model` and predicts in the targets' units.
+    """
+    factors, shifts = zip(
+        *(
+            _affine(column, float(scaler.mean[column.target]), float(scaler.scale[column.target]))
+            for column in output_columns(model)
+        ),
+        strict=True,
+    )
+    units = keras.layers.Rescaling(list(factors), list(shifts), dtype="float32", name="target_units")
+    return keras.Model(model.inputs, units(model.outputs[0]), name=model.name)
+
+
+def _affine(column: Column, mean: float, scale: float) -> tuple[float, float]:
+    """Return factor and shift of one column."""
+    if column.meaning == "mean":
+        return scale, mean
+    if column.unit == "logvar":
+        return 1.0, 2 * math.log(scale)
+    if column.unit == "std":
+        return scale, 0.0
+    is_variance = column.unit == "var" or column.meaning == "beta"
+    return (scale**2, 0.0) if is_variance else (1.0, 0.0)
