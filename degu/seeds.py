@@ -31,10 +31,10 @@ def derive_seed(seed: int, *path: str | int) -> int:
 
 @contextlib.contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Run a block with every global random state set by `seed`, and put the caller's states back after it.
+    """Run a block with every global random state set by `seed`, and put Python's and NumPy's states back after it.
 
-    Inside, models get initial weights and dropout streams that depend on `seed` alone. With `None` the block runs on
-    the states as they are.
+    Inside, models get initial weights and dropout streams that depend on `seed` alone. The random state of Keras and
+    its backend cannot be read and stays as the block leaves it. With `None` the block runs on the states as they are.
     """
     if seed is None:
         yield

@@ -18,6 +18,7 @@ _PUBLIC = {
     "RandomMutation": "mutation",
     "RandomNoise": "noise",
     "RandomReverseComplement": "reverse_complement",
+    "RandomShuffle": "shuffle",
     "RandomSubset": "subset",
     "RandomTranslocation": "translocation",
     "RandomTranslocationBatch": "translocation",

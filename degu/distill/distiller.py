@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import keras
 from numpy.typing import ArrayLike, NDArray
 
+from degu.augment import RandomSubset
+from degu.augment.subset import Per
+from degu.distill.stages import LiveStages
 from degu.distill.targets import (
     StudentColumns,
     ValTarget,
@@ -24,7 +27,7 @@ from degu.metrics import eval_regression
 from degu.seeds import derive_seed, seeded
 from degu.train.batches import predict
 from degu.train.call import check_arguments
-from degu.train.network import TrainingSet, train_network
+from degu.train.network import Recipe, TrainingSet, train_network
 from degu.train.weights import SUFFIX, refuse_overwrite
 
 
@@ -165,19 +168,95 @@ class Distiller:
             ConfigError: When `train_fun` has no such argument.
             EnsembleError: When the student's outputs do not fit, or the weight file exists.
         """
-        path = Path(f"{save_prefix}{SUFFIX}")
-        recipe = recipe_of(train_fun, train_kwargs, self.standardize, callbacks)
-        check_arguments(train_fun, train_kwargs)
-        refuse_overwrite([path], overwrite)
-        student_seed = derive_seed(seed, "student")
         student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
-        check_student(self.columns, student, self.standardize)
-        teaching = self._teach(x_train, batch_size)
-        data = TrainingSet(
-            x_train,
-            student_targets(teaching, training_activity(teaching, y_train, self.alpha)),
-            self._validation(validation_data, batch_size),
+        recipe = recipe_of(train_fun, train_kwargs, self.standardize, callbacks)
+        return self._train_student(
+            student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
         )
+
+    def distill_student_dynamic(
+        self,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        model: keras.Model | Builder,
+        train_fun: Callable[..., Any],
+        validation_data: Sequence[ArrayLike] | None = None,
+        save_prefix: str | Path = "student",
+        batch_size: int = 512,
+        augment_list: Sequence[Any] = (),
+        max_augs_per_seq: int = 2,
+        hard_aug: bool = False,
+        per: Per = "batch",
+        *,
+        append: bool = False,
+        finetune: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        overwrite: bool = False,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **train_kwargs: Any,
+    ) -> tuple[str, Any]:
+        """Train a student on augmented sequences that the ensemble labels in the step, then on the measured ones.
+
+        The first stage augments every batch and labels all its rows by the live ensemble. The second stage is that of
+        `distill_student`: sequences as they are, with the ensemble's predictions as fixed targets.
+
+        Args:
+            x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+            y_train: Measurements `(N, K)`; they count with share `alpha`, in the second stage.
+            model: The student, as for `distill_student`.
+            train_fun: A recipe such as `degu.train.train_standard_fun`, used in both stages.
+            validation_data: `(x, y)` for early stopping, never augmented.
+            save_prefix: Weights go to `<save_prefix>.weights.h5`.
+            batch_size: Sequences a batch when the teachers predict the fixed targets.
+            augment_list: Augmentations of `degu.augment` or objects of `evoaug_tf.augment`, such as
+                `[RandomShuffle()]` (random), `[RandomMutation(0.05)]` (mutagenesis) or an EvoAug list.
+            max_augs_per_seq: Largest number of augmentations on one sequence.
+            hard_aug: True for exactly that number, False for a random number up to it.
+            per: `"sequence"` or `"batch"`: what draws its own choice of augmentations.
+            append: True to train on every batch followed by its augmented form, False on the augmented form alone.
+            finetune: Arguments of `train_fun` that differ in the second stage, such as `{"max_epochs": 30}`; None
+                leaves the second stage out.
+            seed: Seed of the student.
+            overwrite: Allow replacing a weight file that exists.
+            callbacks: Keras callbacks, for both stages.
+            **train_kwargs: Arguments of `train_fun`, checked against its signature.
+
+        Returns:
+            The weight file and one Keras history of both stages; its `stage` is 1 or 2 for every epoch.
+
+        Raises:
+            ConfigError: When an argument does not exist or an augmentation cannot be used.
+            EnsembleError: When the student's outputs do not fit, or the weight file exists.
+        """
+        student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
+        check_arguments(train_fun, {**train_kwargs, **(finetune or {})})
+        augmentation = RandomSubset(augment_list, max_augs_per_seq, hard_aug, per, seed=derive_seed(seed, "teach"))
+        stages = LiveStages(self.ensembler, self.uncertainty_fun, augmentation, append, train_fun, finetune)
+        recipe = recipe_of(stages, train_kwargs, self.standardize, callbacks)
+        return self._train_student(
+            student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
+        )
+
+    def _train_student(
+        self,
+        student: keras.Model,
+        recipe: Recipe,
+        measured: TrainingSet,
+        save_prefix: str | Path,
+        batch_size: int,
+        seed: int,
+        overwrite: bool,
+    ) -> tuple[str, Any]:
+        path = Path(f"{save_prefix}{SUFFIX}")
+        check_arguments(recipe.train_fun, recipe.arguments)
+        refuse_overwrite([path], overwrite)
+        check_student(self.columns, student, self.standardize)
+        teaching = self._teach(measured.x, batch_size)
+        activity = training_activity(teaching, measured.y, self.alpha)
+        data = TrainingSet(
+            measured.x, student_targets(teaching, activity), self._validation(measured.validation, batch_size)
+        )
+        student_seed = derive_seed(seed, "student")
         with seeded(student_seed):
             history, _ = train_network("student", student, student_seed, recipe, data, path)
         return str(path), history

@@ -52,9 +52,7 @@ class EnsemblerBase(Ensembler):
         Raises:
             EnsembleError: When more than one is given.
         """
-        if len(architectures) != 1:
-            raise EnsembleError(f"Expected one architecture for EnsemblerBase. Received: {len(architectures)}")
-        return cls(architectures[0], uncertainty_fun=uncertainty_fun, cache=cache)
+        return cls(only_architecture(architectures), uncertainty_fun=uncertainty_fun, cache=cache)
 
     def _build(self, index: int, seed: int | None) -> keras.Model:
         return fresh_model(self.base_model, seed)
@@ -104,3 +102,16 @@ class EnsemblerBase(Ensembler):
         recipe = recipe_of(train_fun, train_kwargs, standardize, callbacks)
         data = TrainingSet(x_train, y_train, validation_data)
         return self._train(data, [recipe] * num_ensemble, save_prefix, seed, overwrite, scope)
+
+
+def only_architecture(architectures: Sequence[Builder]) -> Builder:
+    """Return the one architecture of an ensemble that has no other.
+
+    Raises:
+        EnsembleError: When there are several; `EnsemblerMixed` takes these.
+    """
+    if len(architectures) != 1:
+        raise EnsembleError(
+            f"Expected one architecture. Received: {len(architectures)}. Use ensemble=mixed for several"
+        )
+    return architectures[0]

@@ -34,7 +34,7 @@ class PredictionCache:
         return content.hexdigest()
 
     def get(self, key: str) -> NDArray | None:
-        """Return the array of a key, or None."""
+        """Return the array of a key, which cannot be written to, or None."""
         if key in self._recent:
             self._recent.move_to_end(key)
             return self._recent[key]
@@ -56,6 +56,7 @@ class PredictionCache:
         partial.replace(path)
 
     def _remember(self, key: str, values: NDArray) -> None:
+        values.setflags(write=False)
         self._recent[key] = values
         while len(self._recent) > self.in_memory:
             self._recent.popitem(last=False)

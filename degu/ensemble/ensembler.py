@@ -19,7 +19,7 @@ from degu.ensemble.outputs import split_columns
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
 from degu.errors import EnsembleError
 from degu.metrics import eval_regression
-from degu.models.heads import output_columns
+from degu.models.heads import Column, output_columns
 from degu.seeds import derive_seed, seeded
 from degu.train.batches import predict
 from degu.train.call import check_arguments
@@ -113,6 +113,7 @@ class Ensembler(abc.ABC):
         for member in self.members:
             if not member.weights.is_file():
                 raise EnsembleError(f"Expected member weights at {member.weights}. Received: no such file")
+        self._check_columns(range(self.num_ensemble))
         x = np.asarray(x)
         key = PredictionCache.key([member.digest for member in self.members], x)
         outputs = self.cache.get(key)
@@ -120,6 +121,15 @@ class Ensembler(abc.ABC):
             outputs = np.stack([self._predict_member(index, x, batch_size) for index in range(self.num_ensemble)])
             self.cache.put(key, outputs)
         return outputs
+
+    def load_members(self) -> list[keras.Model]:
+        """Return every member as a network of its own, in the targets' units, with its weights loaded."""
+        networks = []
+        for index, member in enumerate(self.members):
+            network = self._build(index, 0)
+            load_weights(network, member.weights)
+            networks.append(network if member.units is None else in_target_units(network, member.units))
+        return networks
 
     def eval_ensemble(
         self, x: ArrayLike, y: ArrayLike, eval_fun: Callable[..., Any] = eval_regression, batch_size: int = 512
@@ -149,12 +159,15 @@ class Ensembler(abc.ABC):
         scope: Scope | None,
     ) -> list[Any]:
         """Train one new member for each recipe and return their histories."""
+        if not recipes:
+            raise EnsembleError("Expected num_ensemble of at least 1. Received: no member to train")
         first = self.num_ensemble
         indices = range(first, first + len(recipes))
         paths = [Path(f"{save_prefix}_{index}{SUFFIX}") for index in indices]
         for recipe in recipes:
             check_arguments(recipe.train_fun, recipe.arguments)
         refuse_overwrite(paths, overwrite)
+        self._check_columns(indices)
         self._check_initial_values(indices, seed)
         histories = []
         for index, path, recipe in zip(indices, paths, recipes, strict=True):
@@ -170,11 +183,23 @@ class Ensembler(abc.ABC):
             histories.append(history)
         return histories
 
-    def _check_initial_values(self, indices: Sequence[int], seed: int) -> None:
-        pair = [index for index in indices if self._architecture(index) == self._architecture(indices[0])][:2]
-        if len(pair) == 2:
-            models = [self._build(index, derive_seed(seed, "member", index)) for index in pair]
-            check_members_differ([model.get_weights() for model in models], [w.path for w in models[0].weights])
+    def _check_columns(self, indices: range) -> None:
+        """Compare the output columns of members with those of the first."""
+        first = output_columns(self._network(0))
+        for index in indices:
+            columns = output_columns(self._network(index))
+            if columns != first:
+                raise EnsembleError(
+                    f"Expected members with the same output columns as the first, {_names(first)}. "
+                    f"Received: {_names(columns)} from member {index}. Give every architecture the same outputs"
+                )
+
+    def _check_initial_values(self, indices: range, seed: int) -> None:
+        """Build two members of every architecture that will have more than one, and compare them."""
+        for architecture in dict.fromkeys(self._architecture(index) for index in indices):
+            pair = [index for index in range(indices.stop) if self._architecture(index) == architecture][-2:]
+            if len(pair) == 2:
+                check_members_differ(*(self._build(index, derive_seed(seed, "member", index)) for index in pair))
 
     def _predict_member(self, index: int, x: NDArray, batch_size: int) -> NDArray:
         network, member = self._network(index), self.members[index]
@@ -189,6 +214,10 @@ class Ensembler(abc.ABC):
         if key not in self._networks:
             self._networks[key] = self._build(index, 0)
         return self._networks[key]
+
+
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(f"{column.meaning} {column.target}" for column in columns)
 
 
 def recipe_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -40,10 +40,10 @@ def fresh_model(base: keras.Model | Builder, seed: int | None) -> keras.Model:
 def _rebuild(base: keras.Model) -> keras.Model:
     try:
         model = type(base).from_config(base.get_config())
-    except NotImplementedError as error:
+    except (NotImplementedError, TypeError, ValueError) as error:
         raise EnsembleError(
-            f"Expected {type(base).__name__} to have a get_config, so that members can be built from it. "
-            "Received: none. Pass a function that returns a new model instead"
+            f"Expected {type(base).__name__} {base.name!r} to have a get_config that it can be rebuilt from. "
+            f"Received: {error} Pass a function that returns a new model instead"
         ) from error
     if not model.built:
         if not base.built or base.input_shape is None:
@@ -54,21 +54,26 @@ def _rebuild(base: keras.Model) -> keras.Model:
     return model
 
 
-def check_members_differ(initial: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> None:
+def check_members_differ(first: keras.Model, second: keras.Model) -> None:
     """Refuse an ensemble whose members start from the same values.
 
     Args:
-        initial: Initial weights of two members.
-        names: Name of every weight.
+        first: Newly built network of one member.
+        second: That of another, of the same architecture.
 
     Raises:
-        EnsembleError: When a weight that is random in one member has the same values in the other; a fixed seed in an
-            initialiser does that.
+        EnsembleError: When a trainable weight that was drawn at random has the same values in both; a fixed seed in
+            an initialiser does that.
     """
-    first, second = initial
-    for name, a, b in zip(names, first, second, strict=True):
-        if a.size > 1 and np.ptp(a) > 0 and np.array_equal(a, b):
+    for mine, theirs in zip(first.trainable_weights, second.trainable_weights, strict=True):
+        values = keras.ops.convert_to_numpy(mine)
+        if _is_drawn(values) and np.array_equal(values, keras.ops.convert_to_numpy(theirs)):
             raise EnsembleError(
-                f"Expected members to start from different values. Received: {name!r} is the same in two of them. "
+                f"Expected members to start from different values. Received: {mine.path!r} is the same in two of them. "
                 "Remove the fixed seed from its initialiser"
             )
+
+
+def _is_drawn(values: np.ndarray) -> bool:
+    """Tell a random draw from a pattern of zeros and ones, such as the biases of a recurrent cell."""
+    return len(np.unique(values)) > 2

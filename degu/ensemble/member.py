@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from degu.data.scaling import TargetScaler
@@ -31,8 +30,8 @@ class Member:
         path = Path(weights)
         return cls(path, units=read_units(path))
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """SHA-256 of the weight file and of the units, hexadecimal."""
+        """SHA-256 of the weight file, as it is now, and of the units, hexadecimal."""
         units = "" if self.units is None else repr(self.units.to_dict())
         return hashlib.sha256(self.weights.read_bytes() + units.encode()).hexdigest()

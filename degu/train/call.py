@@ -10,6 +10,9 @@ from degu.errors import ConfigError, nearest
 
 TrainFun = Callable[..., Any]
 
+FORWARDED = ("seed", "callbacks")
+"""What a training function with `**kwargs` is given too, because every recipe of degu takes it."""
+
 
 def call_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], asked: Mapping[str, Any]) -> Any:
     """Call a training function.
@@ -17,7 +20,7 @@ def call_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], 
     Args:
         train_fun: `train_fun(model, x_train, y_train, validation_data, ...)`.
         *args: Its positional arguments.
-        offered: Arguments that are passed only if the function has them (`seed`, `callbacks`).
+        offered: Arguments that are passed only if the function has them and nobody has fixed them; callbacks add up.
         asked: Arguments that the user asked for; each must exist.
 
     Returns:
@@ -27,9 +30,22 @@ def call_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], 
         ConfigError: When an argument that the user asked for does not exist.
     """
     check_arguments(train_fun, asked)
-    names = _keyword_names(train_fun)
-    taken = offered if names is None else {name: value for name, value in offered.items() if name in names}
-    return train_fun(*args, **{**taken, **asked})
+    return train_fun(*args, **{**_taken(train_fun, offered), **asked})
+
+
+def _taken(train_fun: TrainFun, offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the offered arguments that the function has and that a `functools.partial` has not fixed already."""
+    named = _parameters(train_fun)
+    takes_any = _keyword_names(train_fun) is None
+    fixed = getattr(train_fun, "keywords", {})
+    taken = {
+        name: value
+        for name, value in offered.items()
+        if name not in fixed and (name in named or (takes_any and name in FORWARDED))
+    }
+    if "callbacks" in offered and "callbacks" in fixed:
+        taken["callbacks"] = [*fixed["callbacks"], *offered["callbacks"]]
+    return taken
 
 
 def check_arguments(train_fun: TrainFun, asked: Mapping[str, Any]) -> None:
@@ -43,8 +59,12 @@ def check_arguments(train_fun: TrainFun, asked: Mapping[str, Any]) -> None:
 
 def _keyword_names(train_fun: TrainFun) -> set[str] | None:
     """Names that can be passed by keyword, or None if any can."""
-    parameters = inspect.signature(train_fun).parameters.values()
+    parameters = _parameters(train_fun).values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
     by_keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {parameter.name for parameter in parameters if parameter.kind in by_keyword}
+
+
+def _parameters(train_fun: TrainFun) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(train_fun).parameters

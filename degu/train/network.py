@@ -77,11 +77,16 @@ def train_network(
         data.x,
         _standardized(data.y, scaler),
         None if data.validation is None else (data.validation[0], _standardized(data.validation[1], scaler)),
-        offered={"seed": seed, "callbacks": [EpochProgress(name), *recipe.callbacks]},
+        offered={
+            "seed": seed,
+            "callbacks": [EpochProgress(name), *recipe.callbacks],
+            "target_scaler": scaler,
+        },
         asked=recipe.arguments,
     )
     if scaler is not None and fold_into_output(model, scaler):
         scaler = None
+    units_path(path).unlink(missing_ok=True)
     if scaler is not None:
         log.info("%s: its last layer is not linear; the target units are kept in %s", name, units_path(path).name)
         units_path(path).parent.mkdir(parents=True, exist_ok=True)

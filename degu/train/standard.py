@@ -34,6 +34,7 @@ def train_standard_fun(
     sample_weight: ArrayLike | None = None,
     seed: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    initial_epoch: int = 0,
     steps_per_execution: int = 1,
     jit_compile: bool = False,
 ) -> keras.callbacks.History:
@@ -58,6 +59,7 @@ def train_standard_fun(
         seed: Seed of the data order; None draws one from Python's global random state, which
             `keras.utils.set_random_seed` sets.
         callbacks: Further Keras callbacks; they see every epoch.
+        initial_epoch: Number of the first epoch, for a later stage of one training.
         steps_per_execution: Training steps a launch.
         jit_compile: Compile the step with XLA.
 
@@ -84,7 +86,8 @@ def train_standard_fun(
     seed = random.getrandbits(31) if seed is None else seed
     return model.fit(
         Batches(x_train, y_train, batch_size, sample_weight, seed),
-        epochs=max_epochs,
+        initial_epoch=initial_epoch,
+        epochs=initial_epoch + max_epochs,
         validation_data=validation_data,
         shuffle=False,
         callbacks=[*stopping_and_schedule(monitor, es_patience, lr_decay, lr_patience, min_lr), *callbacks],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,9 +40,12 @@ def load_weights(model: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise EnsembleError(f"Expected member weights at {path}. Received: no such file")
     try:
-        with _named_for_keras(path) as file:
+        with _named_for_keras(path) as file, warnings.catch_warnings():
+            # Keras warns when it leaves layers at their initial values.
+            warnings.filterwarnings("error", "Skipping nested container", UserWarning)
+            _check_size(model, file)
             model.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         raise EnsembleError(
             f"Expected {path} to hold weights of model {model.name!r} ({model.count_params()} parameters). "
             f"Received: {error}"
@@ -62,6 +66,22 @@ def _named_for_keras(path: Path) -> Iterator[Path]:
         link = Path(folder) / f"member{suffix}"
         link.symlink_to(path.resolve())
         yield link
+
+
+def _check_size(model: keras.Model, path: Path) -> None:
+    """Refuse a file of a larger network, which Keras would load in part and without a word."""
+    if not path.name.endswith(SUFFIX):
+        return
+    sizes = []
+
+    def count(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer/") and "seed_generator" not in name:
+            sizes.append(item.size)
+
+    with h5py.File(path, "r") as file:
+        file.visititems(count)
+    if sum(sizes) > model.count_params():
+        raise ValueError(f"{sum(sizes)} values")
 
 
 def refuse_overwrite(paths: list[Path], overwrite: bool) -> None:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Unit = Literal["std", "var", "logvar"]
-
-_FROM_VARIANCE: dict[str, Callable[[NDArray], NDArray]] = {"std": np.sqrt, "var": np.asarray, "logvar": np.log}
-_TO_STD: dict[str, Callable[[NDArray], NDArray]] = {
-    "std": np.asarray,
-    "var": np.sqrt,
-    "logvar": lambda values: np.exp(0.5 * values),
-}
 
 
 class Spread:
@@ -66,22 +58,35 @@ class Spread:
         dtype = values.dtype if np.issubdtype(values.dtype, np.floating) else np.dtype(np.float64)
         ddof = min(self.ddof, values.shape[axis] - 1)
         variance = values.var(axis=axis, ddof=ddof, dtype=np.float64)
-        return _FROM_VARIANCE[self.unit](np.maximum(variance, self.floor**2)).astype(dtype)
+        return self.from_variance(variance).astype(dtype)
 
-    def to_std(self, values: ArrayLike) -> NDArray:
+    def from_variance(self, variance: Any, xp: Any = np) -> Any:
+        """Return floored variances in `unit`.
+
+        Args:
+            variance: Variances of any shape.
+            xp: Array namespace of `variance`: `numpy`, or `keras.ops` inside a training step.
+        """
+        variance = xp.maximum(variance, self.floor**2)
+        if self.unit == "var":
+            return variance
+        return xp.sqrt(variance) if self.unit == "std" else xp.log(variance)
+
+    def to_std(self, values: Any, xp: Any = np) -> Any:
         """Convert values in `unit` to standard deviations, floored.
 
         Args:
             values: Values in `unit`, any shape; a regression may have predicted them, so a negative standard
                 deviation or variance is possible and becomes the floor.
+            xp: Array namespace of `values`: `numpy`, or `keras.ops` inside a training step.
 
         Returns:
             Standard deviations of the same shape.
         """
-        array = np.asarray(values)
-        if self.unit != "logvar":
-            array = np.maximum(array, 0)
-        return np.maximum(_TO_STD[self.unit](array), self.floor)
+        if self.unit == "logvar":
+            return xp.maximum(xp.exp(0.5 * xp.asarray(values)), self.floor)
+        positive = xp.maximum(values, 0)
+        return xp.maximum(xp.sqrt(positive) if self.unit == "var" else positive, self.floor)
 
 
 std = Spread("std")

@@ -25,7 +25,7 @@ def is_one_hot(x):
 
 
 def assert_uniform(values, support):
-    assert set(np.unique(values)) <= set(support)
+    assert set(np.unique(values)) == set(support)
     observed = [(values == value).sum() for value in support]
     assert stats.chisquare(observed).pvalue > ALPHA
 
@@ -102,9 +102,8 @@ def deletions(output):
 
 
 def test_deletion_follows_its_definition(ladder):
-    output = run(augment.RandomDeletion(2, 6, seed=0), ladder)
+    output = run(augment.RandomDeletion(2, 6, seed=0), np.tile(ladder, (6, 1, 1)))
     deleted, start, left = deletions(output).T
-    assert output.shape == ladder.shape
     assert_uniform(deleted, range(2, 7))
     np.testing.assert_array_equal(left[start > 0], (deleted // 2)[start > 0])
     for size in range(2, 7):
@@ -151,6 +150,13 @@ def test_insertion_with_lengthening_follows_its_definition(ladder):
     assert_uniform(gap, range(1, 24))
     np.testing.assert_array_equal(left, (5 - length) // 2)
     assert is_one_hot(output[origins(output) < 0])
+
+
+def test_insertion_reaches_both_ends(ladder):
+    origin = origins(run(augment.RandomInsertion(5, 5, keep_length=False, seed=3), ladder))
+    before, behind = (origin[:, :5] < 0).all(axis=1), (origin[:, -5:] < 0).all(axis=1)
+    assert before.mean() == pytest.approx(1 / 25, abs=0.025)
+    assert behind.mean() == pytest.approx(1 / 25, abs=0.025)
 
 
 @pytest.mark.parametrize("size", [4, 5])

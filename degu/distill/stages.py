@@ -1,0 +1,64 @@
+"""The two stages of dynamic distillation, as one training function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike
+
+from degu.augment import Augmentation
+from degu.data.scaling import TargetScaler
+from degu.distill.live import LiveTeaching
+from degu.ensemble.ensembler import Ensembler
+from degu.seeds import derive_seed
+from degu.train.call import call_train_fun
+from degu.train.dynamic import joined
+
+
+@dataclass(frozen=True)
+class LiveStages:
+    """Trains a student behind live teachers, then on fixed targets.
+
+    Attributes:
+        ensembler: The teachers.
+        spread: Unit of the epistemic columns.
+        augmentation: Changes the batches of the first stage.
+        append: Whether a batch is kept beside its augmented form.
+        train_fun: The recipe of both stages.
+        finetune: Its arguments that differ in the second stage; None leaves that stage out.
+    """
+
+    ensembler: Ensembler
+    spread: Any
+    augmentation: Augmentation
+    append: bool
+    train_fun: Callable[..., Any]
+    finetune: Mapping[str, Any] | None
+
+    def __call__(
+        self,
+        model: keras.Model,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        validation_data: Sequence[ArrayLike] | None,
+        *,
+        target_scaler: TargetScaler | None,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **train_kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Train a student; the arguments are those of a training function, and the scaler of its targets."""
+        scaler = target_scaler or TargetScaler.identity(np.asarray(y_train).shape[1])
+        live = LiveTeaching(model, self.ensembler.load_members(), self.augmentation, self.spread, scaler, self.append)
+        data = (x_train, y_train, validation_data)
+        offered: dict[str, Any] = {"seed": seed, "callbacks": callbacks}
+        first = call_train_fun(self.train_fun, live, *data, offered=offered, asked=train_kwargs)
+        if self.finetune is None:
+            return joined([first])
+        offered |= {"seed": derive_seed(seed, "finetune"), "initial_epoch": len(first.epoch)}
+        second = call_train_fun(self.train_fun, model, *data, offered=offered, asked={**train_kwargs, **self.finetune})
+        return joined([first, second])

@@ -1,0 +1,48 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from degu.data import synthetic
+
+
+@pytest.fixture(scope="session")
+def splits():
+    """A simulated assay: 96 train, 40 valid, 40 test sequences of 40 bp with two targets."""
+    return synthetic(num_train=96, num_valid=40, num_test=40, length=40)
+
+
+@pytest.fixture
+def conv_net():
+    """Return a function that returns a function without arguments: a small convolutional network for 40 bp."""
+
+    def architecture(num_outputs=2, *, norm=True, dropout=0.0, activation="linear", use_bias=True):
+        import keras
+
+        def build():
+            inputs = keras.Input((40, 4))
+            x = keras.layers.Conv1D(6, 5)(inputs)
+            x = keras.layers.BatchNormalization()(x) if norm else x
+            x = keras.layers.Activation("relu")(x)
+            x = keras.layers.GlobalMaxPooling1D()(x)
+            x = keras.layers.Dropout(dropout)(x) if dropout else x
+            return keras.Model(inputs, keras.layers.Dense(num_outputs, activation, use_bias)(x))
+
+        return build
+
+    return architecture
+
+
+@pytest.fixture
+def shift():
+    """A training function without training: it adds a number drawn from the seed to the last bias."""
+
+    def train_fun(model, x_train, y_train, validation_data=None, seed=None, size=1.0):
+        *rest, bias = model.get_weights()
+        offset = size * np.random.default_rng(seed).normal(size=bias.shape)
+        model.set_weights([*rest, bias + offset])
+        return {"seed": seed}
+
+    return train_fun
