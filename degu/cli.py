@@ -12,6 +12,7 @@ from typing import Any
 
 from degu import __version__
 from degu.errors import DeguError
+from degu.quiet import quiet_native_stderr
 
 USER_ERROR = 2
 
@@ -89,7 +90,7 @@ def _run(arguments: list[str]) -> int:
     if "-h" in arguments or "--help" in arguments:
         sys.stdout.write(_run_help())
         return 0
-    from degu.config import check_overrides, config_dir
+    from degu.config import check_overrides, config_dir, options_first
 
     check_overrides(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -97,7 +98,7 @@ def _run(arguments: list[str]) -> int:
     import hydra
 
     job = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(_job)
-    command, sys.argv = sys.argv, ["degu run", *arguments]
+    command, sys.argv = sys.argv, ["degu", *options_first(arguments)]
     try:
         job()
     finally:
@@ -120,9 +121,11 @@ def _job(config: Any) -> float:
 
     output_dir = Path(HydraConfig.get().runtime.output_dir).absolute()
     try:
-        from degu.pipeline import run
+        with quiet_native_stderr():
+            from degu.pipeline import run
 
-        result = run(config, build(config.tracking), output_dir)
+        command = ["degu", "run", *HydraConfig.get().overrides.task]
+        result = run(config, build(config.tracking), output_dir, command)
     except DeguError as error:
         _leave_no_empty_folder(output_dir)
         if os.environ.get("HYDRA_FULL_ERROR"):

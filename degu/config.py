@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from degu.errors import ConfigError, DeguError, nearest
 
 PACKAGE = Path(__file__).parent
+_OPTIONS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--info", "--experimental-rerun"),
+}
 
 
 def config_dir() -> Path:
@@ -103,6 +111,12 @@ def frozen(config: DictConfig) -> dict[str, Any]:
     return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
 
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of `degu run` in the order that Hydra's parser needs: options, then overrides."""
+    options, overrides = _split(arguments)
+    return [*options, *overrides]
+
+
 def check_overrides(arguments: Sequence[str]) -> None:
     """Check the overrides of a command line before anything heavy is imported.
 
@@ -113,26 +127,26 @@ def check_overrides(arguments: Sequence[str]) -> None:
         ConfigError: When a key or a choice does not exist; the message names the nearest that does.
     """
     from hydra import compose, initialize_config_dir
-    from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    texts = [text for text in arguments if not text.startswith("-") and "=" in text]
-    try:
-        overrides = OverridesParser.create().parse_overrides(texts)
-    except HydraException as error:
-        raise ConfigError(f"Expected overrides of the form key=value. Received: {error}") from error
-    if any(text.startswith(("--config-dir", "-cd", "--config-path", "-cp")) for text in arguments):
+    options, texts = _split(arguments)
+    overrides = _parse(texts, is_multirun=bool({"-m", "--multirun"} & set(options)))
+    if any(option.startswith(("--config-path", "-cp", "--config-name", "-cn")) for option in options):
         return
-    choices = groups(config_dir())
+    folders = [config_dir(), *_own_folders(options)]
+    choices: dict[str, list[str]] = {}
+    for folder in folders:
+        for group, names in groups(folder).items():
+            choices.setdefault(group, []).extend(names)
+    values: list[str] = []
+    chosen = ["hydra.searchpath=" + json.dumps([f"file://{folder}" for folder in folders[1:]])]
+    for override in overrides:
+        group = override.key_or_group.split("@")[0]
+        if group in choices and not override.is_sweep_override():
+            _check_choice(group, override.value(), choices[group])
+            chosen.append(str(override.input_line))
+        elif group not in choices and not override.is_add() and not override.is_delete():
+            values.append(override.key_or_group)
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        values: list[str] = []
-        chosen: list[str] = []
-        for override in overrides:
-            group = override.key_or_group.split("@")[0]
-            if group in choices and not override.is_sweep_override():
-                _check_choice(group, override.value(), choices[group])
-                chosen.append(str(override.input_line))
-            elif group not in choices and not override.is_add() and not override.is_delete():
-                values.append(override.key_or_group)
         try:
             config = compose("config", overrides=chosen)
         except HydraException as error:
@@ -141,6 +155,50 @@ def check_overrides(arguments: Sequence[str]) -> None:
     for key in values:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
             raise ConfigError(f"There is no config key {key!r}.{nearest(key, known)} (+{key}=... would add it)")
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return options with their values, and overrides."""
+    options: list[str] = []
+    overrides: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        options.append(argument)
+        if argument in _OPTIONS_WITH_VALUE:
+            options.extend(itertools.islice(remaining, 1))
+    return options, overrides
+
+
+def _parse(texts: Sequence[str], is_multirun: bool) -> list[Override]:
+    for text in texts:
+        if "=" not in text and not text.startswith("~"):
+            raise ConfigError(f"Expected overrides of the form key=value. Received: {text!r}")
+    try:
+        overrides = OverridesParser.create().parse_overrides(list(texts))
+    except HydraException as error:
+        raise ConfigError(f"Expected overrides of the form key=value. Received: {error}") from error
+    for override in overrides:
+        if override.is_sweep_override() and not is_multirun:
+            raise ConfigError(
+                f"Expected one value in {override.input_line!r}. Received: several. Add -m to run every one of them, "
+                "or use key=[a,b] for a list"
+            )
+    return overrides
+
+
+def _own_folders(options: Sequence[str]) -> list[Path]:
+    """Return the folder that `--config-dir` names, if it is there."""
+    for option, following in itertools.zip_longest(options, options[1:], fillvalue=""):
+        name, _, value = option.partition("=")
+        if name in ("--config-dir", "-cd"):
+            folder = Path(value or following)
+            if not folder.is_dir():
+                raise ConfigError(f"Expected --config-dir to name a folder. Received: {str(folder)!r}")
+            return [folder.absolute()]
+    return []
 
 
 def _check_choice(group: str, value: Any, choices: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import platform
 from typing import NamedTuple
 
 from degu.errors import ConfigError
+from degu.quiet import quiet_native_stderr
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,8 @@ def use_device(
     import keras
 
     index = _gpu_index(device)
-    gpus = _list_gpus() if device != "cpu" else []
+    with quiet_native_stderr():
+        gpus = _list_gpus() if device != "cpu" else []
     if device.startswith("gpu") and index >= len(gpus):
         raise ConfigError(
             f"Expected device={device} to exist. Received: {len(gpus)} GPUs. Use device.device=auto or cpu"
@@ -111,6 +113,8 @@ def _prepare_tensorflow(gpu: object | None, memory_growth: bool, deterministic: 
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError as error:
         raise ConfigError(f"The device must be chosen before TensorFlow is used: {error}") from error
+    # Every member is a new model and is traced once; TensorFlow's advice against that does not apply.
+    tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
     if deterministic:
         tf.config.experimental.enable_op_determinism()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +16,8 @@ from degu.data import Splits
 from degu.distill import Distiller
 from degu.ensemble import Ensembler, Prediction, PredictionCache
 from degu.errors import ConfigError, nearest
-from degu.evaluation import compare, member_metrics, student_metrics
-from degu.models.heads import LINEAR
+from degu.evaluation import compare, member_metrics, noise_metrics, student_metrics
+from degu.models.heads import LINEAR, Head
 from degu.provenance import collect
 from degu.recording import Recorder, epochs, write_json
 from degu.report.figures import comparison_figure
@@ -49,13 +48,16 @@ class StudyResult(NamedTuple):
     table: str
 
 
-def run(config: DictConfig, tracker: Tracker, output_dir: Path) -> StudyResult:
+def run(
+    config: DictConfig, tracker: Tracker, output_dir: Path, command: Sequence[str] = ("degu", "run")
+) -> StudyResult:
     """Run a study.
 
     Args:
         config: A composed config; see `conf/config.yaml`.
         tracker: Root tracker, such as `degu.tracking.MLflowTracker`.
         output_dir: Folder for weights, results and figures; made if it does not exist.
+        command: The command line that repeats the study, for the record.
 
     Returns:
         The result. The folder then holds `results.json`, which depends on config and data alone, `provenance.json`,
@@ -69,11 +71,18 @@ def run(config: DictConfig, tracker: Tracker, output_dir: Path) -> StudyResult:
     device = build(config.device)
     resolved = frozen(config)
     output_dir.mkdir(parents=True, exist_ok=True)
-    log.info("Data: %s", splits.summary())
+    log.info(
+        "Data: %d train, %d valid, %d test sequences of %d bp; targets: %s",
+        *(len(split) for _, split in splits.items()),
+        splits.length,
+        ", ".join(splits.target_names),
+    )
+    log.info("Output: %s", output_dir)
     clock.lap("data")
     tags = {KIND_TAG: "study", OBJECTIVE_TAG: config.objective.metric, "degu.device": str(device)}
     with tracker.start(config.name, tags) as study:
-        provenance = collect(splits.summary(), config.seed, str(device), [Path(sys.argv[0]).name, *sys.argv[1:]])
+        data_summary = {"name": Path(splits.source).name, **splits.summary()}
+        provenance = collect(data_summary, config.seed, str(device), command)
         study.config(resolved)
         study.tags(provenance)
         recorder = Recorder(study, output_dir, str(device))
@@ -102,7 +111,9 @@ def run(config: DictConfig, tracker: Tracker, output_dir: Path) -> StudyResult:
 def _train_ensemble(
     config: DictConfig, splits: Splits, recorder: Recorder, output_dir: Path
 ) -> tuple[Ensembler, list[Any]]:
-    nodes = [config.model] if config.ensemble.models is None else list(config.ensemble.models.values())
+    nodes = _nodes(config)
+    head = _head(nodes)
+    learnt = {name: head.targets(split, splits.target_names) for name, split in splits.items()}
     architectures = [_architecture(node, splits, splits.num_targets) for node in nodes]
     ensembler = build(config.ensemble.ensembler)(
         architectures,
@@ -111,10 +122,10 @@ def _train_ensemble(
     )
     histories = ensembler.train(
         splits.train.tokens,
-        splits.train.targets,
+        learnt["train"],
         num_ensemble=config.ensemble.num_ensemble,
         train_fun=build(config.trainer),
-        validation_data=(splits.valid.tokens, splits.valid.targets),
+        validation_data=(splits.valid.tokens, learnt["valid"]),
         save_prefix=output_dir / "weights" / "member",
         seed=config.seed,
         standardize=config.ensemble.standardize,
@@ -122,6 +133,19 @@ def _train_ensemble(
         **build(config.ensemble.train),
     )
     return ensembler, histories
+
+
+def _nodes(config: DictConfig) -> list[Any]:
+    """Return the config nodes of the members' architectures."""
+    return [config.model] if config.ensemble.models is None else list(config.ensemble.models.values())
+
+
+def _head(nodes: list[Any]) -> Head:
+    """Return the head of the members; a builder without one predicts the targets themselves."""
+    heads = [build(node.head) if "head" in node else LINEAR for node in nodes]
+    if any(head != heads[0] for head in heads):
+        raise ConfigError(f"Expected members with one head. Received: {heads}. Set the same head in every model")
+    return heads[0]
 
 
 def _architecture(node: Any, splits: Splits, num_outputs: int) -> Callable[[], Any]:
@@ -137,13 +161,15 @@ def _distill(
         ensembler, val_target=settings.val_target, alpha=settings.alpha, standardize=settings.standardize
     )
     node = config.model if settings.get("student") is None else settings.student
+    head = _head(_nodes(config)).student(splits.num_targets)
     outputs = distiller.columns.total
     architecture = _architecture(node, splits, outputs)
     if "head" in node:
-        architecture = partial(build(node), input_shape=(splits.length, 4), num_outputs=outputs, head=LINEAR)
+        architecture = partial(build(node), input_shape=(splits.length, 4), num_outputs=outputs, head=head)
     student = distiller.new_student(architecture, config.seed)
     with recorder.network("student", "student", derive_seed(config.seed, "student")) as callbacks:
-        weights, history = distiller.distill_student(
+        weights, history = build(settings.teach)(
+            distiller,
             splits.train.tokens,
             splits.train.targets,
             student,
@@ -162,15 +188,16 @@ def _compare(
     eval_fun = build(config.evaluation.eval_fun)
     metrics: dict[str, float] = {}
     for split in EVALUATED:
-        measured = getattr(splits, split).targets
+        measured = getattr(splits, split)
         metrics |= compare(
             split,
             config.evaluation.family,
             splits.target_names,
-            measured,
+            measured.targets,
             teaching[split],
             answers[split],
             eval_fun,
+            measured.target_std,
         )
     return metrics
 
@@ -188,11 +215,12 @@ def _record_networks(
     eval_fun, names, family = build(config.evaluation.eval_fun), splits.target_names, config.evaluation.family
     metrics: list[dict[str, float]] = [{} for _ in histories]
     for split in EVALUATED:
-        measured = getattr(splits, split).targets
+        measured, measured_std = getattr(splits, split).targets, getattr(splits, split).target_std
         means = [*(teaching[split].members), answers[split].mean]
         for flat, mean in zip(metrics, means, strict=True):
             flat |= member_metrics(mean, measured, eval_fun, names, f"{split}/{family}/")
         metrics[-1] |= student_metrics(answers[split], teaching[split], names, split)
+        metrics[-1] |= noise_metrics(answers[split], measured_std, names, f"{split}/aleatoric/")
     runs = [f"member-{index:02d}" for index in range(ensembler.num_ensemble)] + ["student"]
     weights = [*(Path(path) for path in ensembler.weight_paths), student_weights]
     for name, path, history, flat in zip(runs, weights, histories, metrics, strict=True):

@@ -1,3 +1,4 @@
+import contextlib
 import random
 
 import keras
@@ -8,7 +9,10 @@ from degu.seeds import derive_seed, seeded
 
 
 def test_streams_of_one_study_differ():
-    seeds = [derive_seed(0, "member", i) for i in range(500)] + [derive_seed(0, "student"), derive_seed(0, "members", 0)]
+    seeds = [derive_seed(0, "member", i) for i in range(500)] + [
+        derive_seed(0, "student"),
+        derive_seed(0, "members", 0),
+    ]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
 
@@ -57,7 +61,7 @@ def test_states_of_the_caller_survive(seed):
     expected = random.random(), np.random.rand()  # noqa: NPY002
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002
-    with pytest.raises(KeyError), seeded(seed):
+    with contextlib.suppress(KeyError), seeded(seed):
         if seed is not None:
             random.random()
             np.random.rand()  # noqa: NPY002

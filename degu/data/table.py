@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from degu.data.cells import numbers, replicate_std
 from degu.data.delimited import Table, read_columns
 from degu.data.encoding import tokenize
 from degu.data.split import Split
@@ -19,8 +20,6 @@ from degu.errors import DataError, nearest
 _LOG = logging.getLogger(__name__)
 
 _SPLIT_NAMES = ("train", "valid", "test")
-_NOT_MEASURED = frozenset({"", "NA", "NaN", "nan"})
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_table(
@@ -32,6 +31,7 @@ def read_table(
     splits: Mapping[str, str | int] | None = None,
     id: str | None = None,
     target_std: Sequence[str] | None = None,
+    replicates: Mapping[str, Sequence[str]] | None = None,
     where: Mapping[str, str | int | float] | None = None,
     delimiter: str | None = None,
 ) -> Splits:
@@ -47,6 +47,8 @@ def read_table(
             with other values are left out, and counted in the log.
         id: Column of unique row names; by default ``train-row2`` and so on, after the line in the file.
         target_std: Columns with the standard deviation over replicates, one per target.
+        replicates: Instead of `target_std`, for some targets the columns of their replicates. The standard deviation
+            (ddof 1) is over those that were measured; it is unknown (NaN) for fewer than two and for other targets.
         where: Keep only rows where each of these columns equals its value: numbers compare as numbers,
             anything else as text.
         delimiter: One character; by default a tab for `.tsv` and a comma for `.csv`.
@@ -58,16 +60,18 @@ def read_table(
         DataError: Anything in the file that does not fit, with file, line, column and what was expected.
     """
     names, deviations = _column_lists(targets, target_std)
+    measured_by = _replicate_lists(replicates, names, deviations)
     wanted = _split_values(splits)
     filters = dict(where or {})
     columns = [sequence, split, *names, *deviations, *([] if id is None else [id]), *filters]
+    columns += [column for part in measured_by.values() for column in part]
     table = read_columns(path, columns, delimiter)
     for column, value in filters.items():
         table = _keep_equal(table, column, value)
     present = Counter(table.columns[split])
     table = _keep_splits(table, split, set(wanted.values()))
     table, values = _keep_measured(table, names)
-    std = _numbers(table, deviations, minimum=0.0) if deviations else None
+    std = numbers(table, deviations, minimum=0.0) if deviations else replicate_std(table, names, measured_by)
     rows = _rows_by_split(table, split, wanted, present)
     tokens = tokenize(
         table.columns[sequence],
@@ -94,6 +98,23 @@ def _column_lists(targets: Sequence[str], target_std: Sequence[str] | None) -> t
             f"target_std: expected {len(columns)} columns, one per target, received {len(deviations)}: {deviations}."
         )
     return columns, deviations
+
+
+def _replicate_lists(
+    replicates: Mapping[str, Sequence[str]] | None, targets: list[str], deviations: list[str]
+) -> dict[str, list[str]]:
+    if replicates and deviations:
+        raise DataError(f"replicates: expected either replicates or target_std, received both ({deviations}).")
+    lists = {}
+    for target, columns in (replicates or {}).items():
+        if target not in targets:
+            raise DataError(f"replicates: expected targets, {targets}, received {target!r}.{nearest(target, targets)}")
+        if isinstance(columns, str) or len(set(columns)) < 2 or len(set(columns)) < len(columns):
+            raise DataError(
+                f"replicates of {target!r}: expected a list of two or more columns, each once, received {columns!r}."
+            )
+        lists[target] = list(columns)
+    return lists
 
 
 def _split_values(splits: Mapping[str, str | int] | None) -> dict[str, str]:
@@ -144,7 +165,7 @@ def _keep_splits(table: Table, column: str, wanted: set[str]) -> Table:
 
 
 def _keep_measured(table: Table, targets: list[str]) -> tuple[Table, npt.NDArray[np.float32]]:
-    values = _numbers(table, targets)
+    values = numbers(table, targets)
     rows = np.flatnonzero(~np.isnan(values).all(axis=1))
     if len(rows) < len(values):
         _LOG.info(
@@ -154,30 +175,6 @@ def _keep_measured(table: Table, targets: list[str]) -> tuple[Table, npt.NDArray
             len(values),
         )
     return table.take(rows), values[rows]
-
-
-def _numbers(table: Table, columns: list[str], minimum: float = -_LARGEST) -> npt.NDArray[np.float32]:
-    values = np.empty((len(table.lines), len(columns)), dtype=np.float32)
-    for index, column in enumerate(columns):
-        for row, cell in enumerate(table.columns[column]):
-            try:
-                values[row, index] = _number(cell, minimum)
-            except ValueError:
-                kind = "a finite number" if minimum < 0 else "a finite number of at least 0"
-                raise DataError(
-                    f"{table.at(row, column)}: expected {kind}, or an empty cell for 'not measured', received {cell!r}."
-                ) from None
-    return values
-
-
-def _number(cell: str, minimum: float) -> float:
-    if cell in _NOT_MEASURED:
-        return float("nan")
-    value = float(cell)
-    # `float` also reads 1_000, inf and numbers that float32 cannot hold
-    if "_" in cell or not minimum <= value <= _LARGEST:
-        raise ValueError(cell)
-    return value
 
 
 def _rows_by_split(

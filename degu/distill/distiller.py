@@ -46,7 +46,7 @@ class EnsembleTargets(NamedTuple):
 
 
 class StudentEvaluation(NamedTuple):
-    """What an evaluation function returned for the three comparisons of a student.
+    """What the evaluation functions returned for the three comparisons of a student.
 
     Attributes:
         activity: Its means against the measurements.
@@ -106,7 +106,7 @@ class Distiller:
     @property
     def columns(self) -> StudentColumns:
         """Layout of a student's outputs."""
-        return StudentColumns(self.ensembler.num_targets, self.ensembler.has_aleatoric)
+        return StudentColumns(self.ensembler.num_targets, self.ensembler.aleatoric_targets)
 
     def pred_ensemble(self, x: ArrayLike, batch_size: int = 512) -> EnsembleTargets:
         """Predict with the ensemble: mean, uncertainty and members.
@@ -151,7 +151,8 @@ class Distiller:
             x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
             y_train: Measurements `(N, K)`; they count with share `alpha`.
             model: The student, trained in place from the values it has, or a function without arguments that returns
-                a new one. Outputs: K means, then K aleatoric columns if the teachers have them, then K epistemic ones.
+                a new one. Outputs: K means, an aleatoric column for every target whose noise the teachers predict, K
+                epistemic ones.
             train_fun: A recipe such as `degu.train.train_standard_fun`.
             validation_data: `(x, y)` for early stopping.
             save_prefix: Weights go to `<save_prefix>.weights.h5`; folders are made as needed.
@@ -254,7 +255,9 @@ class Distiller:
         teaching = self._teach(measured.x, batch_size)
         activity = training_activity(teaching, measured.y, self.alpha)
         data = TrainingSet(
-            measured.x, student_targets(teaching, activity), self._validation(measured.validation, batch_size)
+            measured.x,
+            student_targets(self.columns, teaching, activity),
+            self._validation(measured.validation, batch_size),
         )
         student_seed = derive_seed(seed, "student")
         with seeded(student_seed):
@@ -278,6 +281,7 @@ class Distiller:
         student_model: keras.Model,
         eval_fun: Callable[..., Any] = eval_regression,
         batch_size: int = 512,
+        teaching_eval_fun: Callable[..., Any] = eval_regression,
     ) -> StudentEvaluation:
         """Evaluate a student against measurements and against its ensemble.
 
@@ -285,15 +289,17 @@ class Distiller:
             x: Sequences, as for `pred_ensemble`.
             y: Measurements `(N, K)`.
             student_model: A trained student.
-            eval_fun: `eval_fun(predictions, targets)`.
+            eval_fun: `eval_fun(predictions, targets)` for the measurements, such as
+                `degu.metrics.eval_classification` for labels.
             batch_size: Sequences a batch, for the student and for the ensemble.
+            teaching_eval_fun: The same for the ensemble's predictions, which are no labels.
         """
         teaching = self._teach(x, batch_size)
         student = self.predict_student(x, student_model, batch_size)
         return StudentEvaluation(
             activity=eval_fun(student.mean, y),
-            uncertainty=eval_fun(student.epistemic, teaching.epistemic),
-            agreement=eval_fun(student.mean, teaching.mean),
+            uncertainty=teaching_eval_fun(student.epistemic, teaching.epistemic),
+            agreement=teaching_eval_fun(student.mean, teaching.mean),
         )
 
     def _teach(self, x: ArrayLike, batch_size: int) -> Prediction:
@@ -308,4 +314,4 @@ class Distiller:
             return None
         x, y = validation_data
         teaching = self._teach(x, batch_size)
-        return x, student_targets(teaching, validation_activity(teaching, y, self.val_target))
+        return x, student_targets(self.columns, teaching, validation_activity(teaching, y, self.val_target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,9 +11,10 @@ from keras import ops
 
 from degu.augment import Augmentation
 from degu.data.scaling import TargetScaler
-from degu.ensemble.outputs import split_columns
+from degu.distill.targets import StudentColumns
+from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.errors import ConfigError
-from degu.uncertainty import Spread
+from degu.uncertainty import Spread, pooled_std
 
 
 class _Untracked:
@@ -26,7 +28,8 @@ class LiveTeaching(keras.Model):
     """A student whose training targets are computed in the step from the batch that it sees.
 
     In training, the batch is augmented and every row, original or not, is labelled by all teachers in inference mode;
-    the targets given to `fit` are not looked at. In validation and prediction this is the student itself.
+    the targets given to `fit` are not looked at. In validation and prediction this is the student itself, and a model
+    file holds the student alone.
 
     Args:
         student: Trained in place; its outputs are laid out as in `StudentColumns`.
@@ -87,11 +90,14 @@ class LiveTeaching(keras.Model):
         means, aleatoric = split_columns(networks[0], outputs, ops)
         ddof = min(self.spread.ddof, len(networks) - 1)
         variance = ops.var(means, axis=0) * (len(networks) / (len(networks) - ddof))
-        groups = [ops.mean(means, axis=0)]
-        if aleatoric is not None:
-            groups.append(ops.sqrt(ops.mean(ops.square(aleatoric), axis=0)))
-        groups.append(self.spread.from_variance(variance, ops))
-        return ops.stop_gradient((ops.concatenate(groups, axis=-1) - self._shift) / self._scale)
+        noise = None if aleatoric is None else pooled_std(aleatoric, xp=ops)
+        columns = StudentColumns(means.shape[-1], aleatoric_targets(networks[0]))
+        targets = columns.join(ops.mean(means, axis=0), noise, self.spread.from_variance(variance, ops), ops)
+        return ops.stop_gradient((targets - self._shift) / self._scale)
+
+    def save(self, filepath: str | Path, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
+        """Save the student as a model of its own; the arguments are those of `keras.Model.save`."""
+        self.student.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from degu.augment import Augmentation
 from degu.data.scaling import TargetScaler
 from degu.distill.live import LiveTeaching
 from degu.ensemble.ensembler import Ensembler
+from degu.errors import ConfigError
 from degu.seeds import derive_seed
 from degu.train.call import call_train_fun
 from degu.train.dynamic import joined
@@ -30,6 +32,9 @@ class LiveStages:
         append: Whether a batch is kept beside its augmented form.
         train_fun: The recipe of both stages.
         finetune: Its arguments that differ in the second stage; None leaves that stage out.
+
+    Raises:
+        ConfigError: When `train_fun` augments too.
     """
 
     ensembler: Ensembler
@@ -38,6 +43,13 @@ class LiveStages:
     append: bool
     train_fun: Callable[..., Any]
     finetune: Mapping[str, Any] | None
+
+    def __post_init__(self) -> None:
+        if "augment_list" in inspect.signature(self.train_fun).parameters:
+            raise ConfigError(
+                "Expected a train_fun that does not augment, such as degu.train.train_standard_fun, because dynamic "
+                "distillation augments the batches and has two stages itself. Received: one with an augment_list"
+            )
 
     def __call__(
         self,
@@ -56,9 +68,20 @@ class LiveStages:
         live = LiveTeaching(model, self.ensembler.load_members(), self.augmentation, self.spread, scaler, self.append)
         data = (x_train, y_train, validation_data)
         offered: dict[str, Any] = {"seed": seed, "callbacks": callbacks}
-        first = call_train_fun(self.train_fun, live, *data, offered=offered, asked=train_kwargs)
+        first = self._fit(live, data, offered, train_kwargs)
         if self.finetune is None:
             return joined([first])
         offered |= {"seed": derive_seed(seed, "finetune"), "initial_epoch": len(first.epoch)}
-        second = call_train_fun(self.train_fun, model, *data, offered=offered, asked={**train_kwargs, **self.finetune})
+        second = self._fit(model, data, offered, {**train_kwargs, **self.finetune})
         return joined([first, second])
+
+    def _fit(
+        self, model: keras.Model, data: tuple, offered: Mapping[str, Any], asked: Mapping[str, Any]
+    ) -> keras.callbacks.History:
+        history = call_train_fun(self.train_fun, model, *data, offered=offered, asked=asked)
+        if not isinstance(history, keras.callbacks.History):
+            raise ConfigError(
+                "Expected a train_fun that returns a Keras history, because dynamic distillation joins those of its "
+                f"stages. Received: {type(history).__name__}"
+            )
+        return history

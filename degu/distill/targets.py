@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -16,40 +16,57 @@ ValTarget = Literal["measured", "ensemble"]
 
 
 class StudentColumns(NamedTuple):
-    """Layout of a student's outputs: means of all targets, then aleatoric if the teachers have it, then epistemic.
+    """Layout of a student's outputs: means of all targets, aleatoric of those that have it, epistemic of all.
 
     Attributes:
         num_targets: Number of targets K.
-        has_aleatoric: Whether there is a group of K aleatoric columns.
+        aleatoric: Targets with an aleatoric column, counted from 0.
     """
 
     num_targets: int
-    has_aleatoric: bool = False
+    aleatoric: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
         """Number of output columns."""
-        return self.num_targets * (3 if self.has_aleatoric else 2)
+        return 2 * self.num_targets + len(self.aleatoric)
+
+    def join(self, mean: Any, aleatoric: Any | None, epistemic: Any, xp: Any = np) -> Any:
+        """Return columns `(N, total)` in their order.
+
+        Args:
+            mean: `(N, K)`.
+            aleatoric: `(N, K)`, of which the targets in `aleatoric` are taken; None where there are none.
+            epistemic: `(N, K)`.
+            xp: Array namespace: `numpy`, or `keras.ops` inside a training step.
+        """
+        noise = [xp.take(aleatoric, list(self.aleatoric), axis=-1)] if self.aleatoric else []
+        return xp.concatenate([mean, *noise, epistemic], axis=-1)
 
     def split(self, outputs: NDArray) -> Prediction:
         """Return the columns of a student's outputs `(N, total)` by their meaning."""
-        groups = np.split(outputs, self.total // self.num_targets, axis=-1)
-        return Prediction(groups[0], epistemic=groups[-1], aleatoric=groups[1] if self.has_aleatoric else None)
+        count = self.num_targets
+        mean, noise, epistemic = np.split(outputs, [count, count + len(self.aleatoric)], axis=-1)
+        if not self.aleatoric:
+            return Prediction(mean, epistemic)
+        aleatoric = np.full_like(mean, np.nan)
+        aleatoric[:, list(self.aleatoric)] = noise
+        return Prediction(mean, epistemic, aleatoric)
 
 
-def student_targets(prediction: Prediction, activity: NDArray) -> NDArray:
-    """Return the target matrix of a student, in the order of `StudentColumns`.
+def student_targets(columns: StudentColumns, prediction: Prediction, activity: NDArray) -> NDArray:
+    """Return the target matrix of a student.
 
     Args:
+        columns: Layout of the matrix.
         prediction: The ensemble's prediction of N sequences and K targets.
         activity: What the mean columns learn, `(N, K)`.
 
     Returns:
-        `(N, 2K)` or `(N, 3K)` float32.
+        `(N, columns.total)` float32.
     """
     assert prediction.epistemic is not None
-    middle = [] if prediction.aleatoric is None else [prediction.aleatoric]
-    return np.concatenate([activity, *middle, prediction.epistemic], axis=1).astype(np.float32)
+    return columns.join(activity, prediction.aleatoric, prediction.epistemic).astype(np.float32)
 
 
 def training_activity(prediction: Prediction, measured: ArrayLike, alpha: float) -> NDArray:
@@ -81,10 +98,9 @@ def check_student(columns: StudentColumns, student: keras.Model, standardize: bo
     """
     outputs = student.output_shape[-1]
     if outputs != columns.total:
-        groups = "means, aleatoric and epistemic" if columns.has_aleatoric else "means and epistemic"
         raise EnsembleError(
-            f"Expected a student with {columns.total} outputs ({groups} of {columns.num_targets} targets). "
-            f"Received: {outputs}. Build it with that many outputs"
+            f"Expected a student with {columns.total} outputs ({columns.num_targets} means, {len(columns.aleatoric)} "
+            f"aleatoric, {columns.num_targets} epistemic). Received: {outputs}. Build it with that many outputs"
         )
     if standardize and not can_fold(student):
         raise EnsembleError(

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.fresh import check_members_differ
 from degu.ensemble.member import Member
-from degu.ensemble.outputs import split_columns
+from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
 from degu.errors import EnsembleError
 from degu.metrics import eval_regression
@@ -26,6 +26,7 @@ from degu.train.call import check_arguments
 from degu.train.network import Recipe, TrainingSet, train_network
 from degu.train.units import in_target_units
 from degu.train.weights import SUFFIX, load_weights, refuse_overwrite
+from degu.uncertainty import pooled_std
 
 Scope = Callable[[int, int], contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]]
 UncertaintyFun = Callable[..., NDArray]
@@ -77,9 +78,9 @@ class Ensembler(abc.ABC):
         return sum(column.meaning == "mean" for column in output_columns(self._network(0)))
 
     @property
-    def has_aleatoric(self) -> bool:
-        """Whether members predict their measurement noise."""
-        return self.num_targets < len(output_columns(self._network(0)))
+    def aleatoric_targets(self) -> tuple[int, ...]:
+        """Targets whose measurement noise members predict, counted from 0, in order."""
+        return aleatoric_targets(self._network(0))
 
     def predict(self, x: ArrayLike, batch_size: int = 512) -> Prediction:
         """Predict activity and uncertainty.
@@ -90,7 +91,8 @@ class Ensembler(abc.ABC):
 
         Returns:
             `Prediction` with the members' mean, their spread by `uncertainty_fun`, their mean aleatoric variance as a
-            standard deviation (None where the networks have no such column), and the members themselves.
+            standard deviation (None where the networks have no such column, NaN for a target without one), and the
+            members themselves.
 
         Raises:
             EnsembleError: When there are no members, or a weight file is missing or of another architecture.
@@ -99,7 +101,7 @@ class Ensembler(abc.ABC):
         return Prediction(
             mean=means.mean(axis=0, dtype=np.float64).astype(means.dtype),
             epistemic=self.uncertainty_fun(means, axis=0),
-            aleatoric=None if aleatoric is None else np.sqrt(np.mean(np.square(aleatoric), axis=0)),
+            aleatoric=None if aleatoric is None else pooled_std(aleatoric),
             members=means,
         )
 

@@ -14,7 +14,8 @@ class Prediction(NamedTuple):
         mean: Predicted activity, `(N, K)`.
         epistemic: Disagreement of the members in the unit of the uncertainty function, `(N, K)`; None where the model
             has no such column.
-        aleatoric: Measurement noise as a standard deviation, `(N, K)`; None where the model has no such column.
+        aleatoric: Measurement noise as a standard deviation, `(N, K)`; NaN for a target without such a column, None
+            where the model has none.
         members: Predicted activity of every member, `(M, N, K)`; None for a single network.
     """
 

@@ -8,12 +8,14 @@ weights act as in any Keras loss and the logged value is the mean over the sampl
 """
 
 from degu.losses.columnwise import ColumnwiseLoss
+from degu.losses.crossentropy import BinaryCrossentropy
 from degu.losses.evidential import EvidentialRegression, EvidentialUncertainty, evidential_uncertainty
 from degu.losses.gaussian import BetaNLL, GaussianNLL
 from degu.losses.squared import DistillationLoss, MaskedMSE
 
 __all__ = [
     "BetaNLL",
+    "BinaryCrossentropy",
     "ColumnwiseLoss",
     "DistillationLoss",
     "EvidentialRegression",

@@ -1,135 +1,45 @@
-"""Heads: how features become output columns, and what every column means.
+"""Heads: how features become output columns, and what a network with these columns learns from.
 
 A head is a small immutable object that is given to a builder. Called with features and a number of targets K
-it adds float32 layers, the last of which is named "output". The columns come in groups of K: the means of all
-targets first, then the second group for all targets, and so on. `output_columns` reads the meaning back.
+it adds float32 layers, the last of which is named "output". The columns come in groups: the means of all K targets
+first, then a second group, and so on. `output_columns` reads the meaning back. A head also knows the matrix that its
+network learns from (`targets`) and how a student of such networks ends (`student`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Protocol
 
 import keras
-from keras import ops
+import numpy as np
+from numpy.typing import NDArray
 
-from degu.errors import ConfigError
+from degu.errors import ConfigError, DataError
+from degu.models.head_layers import (
+    Column,
+    EvidentialHead,
+    GaussianHead,
+    HeadLayer,
+    ProbabilityHead,
+    ReplicatesHead,
+    checked_targets,
+)
 from degu.uncertainty.spread import Unit
 
 
-class Column(NamedTuple):
-    """Meaning of one output column.
+class Measurements(Protocol):
+    """What was measured on N sequences, as `degu.data.Split` holds it."""
 
-    Attributes:
-        target: Index of the target, from 0.
-        meaning: "mean", "aleatoric", or a parameter of the evidential distribution: "nu", "alpha", "beta".
-        unit: "std", "var" or "logvar" for a spread, None otherwise.
-    """
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """Measured values (N, K); NaN where not measured."""
 
-    target: int
-    meaning: str
-    unit: Unit | None = None
-
-
-class HeadLayer(keras.layers.Layer):
-    """Abstract last layer: constrains raw columns of shape (batch, groups x K)."""
-
-    groups: tuple[tuple[str, Unit | None], ...] = ()
-
-    def columns(self, width: int) -> tuple[Column, ...]:
-        """Return the meaning of `width` output columns, in order."""
-        num_targets = width // len(self.groups)
-        return tuple(Column(target, *group) for group in self.groups for target in range(num_targets))
-
-    def build(self, input_shape: Sequence[int]) -> None:
-        """Check that the columns can be divided into the head's groups."""
-        if input_shape[-1] % len(self.groups):
-            raise ConfigError(
-                f"{type(self).__name__}: expected a multiple of {len(self.groups)} columns, received {input_shape[-1]}"
-            )
-        self.built = True
-
-    def compute_output_shape(self, input_shape: Sequence[int]) -> tuple[int | None, ...]:
-        """Return the input shape: a head changes values only."""
-        return tuple(input_shape)
-
-
-@keras.saving.register_keras_serializable(package="degu")
-class GaussianHead(HeadLayer):
-    """Mean and spread of a normal distribution: columns [mean_1..mean_K, spread_1..spread_K].
-
-    Args:
-        unit: What the spread columns hold: "std", "var" or "logvar" (natural logarithm of the variance).
-        floor: Smallest standard deviation the layer can put out, in units of the target.
-        **kwargs: `keras.layers.Layer` arguments such as `name` and `dtype`.
-
-    Raises:
-        ConfigError: If `unit` is unknown or `floor` is negative.
-    """
-
-    def __init__(self, unit: Unit = "std", floor: float = 1e-3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if unit not in get_args(Unit):
-            raise ConfigError(f"GaussianHead unit: expected one of {', '.join(get_args(Unit))}, received {unit!r}")
-        if floor < 0:
-            raise ConfigError(f"GaussianHead floor: expected a standard deviation >= 0, received {floor!r}")
-        self.unit = unit
-        self.floor = floor
-        self.groups = (("mean", None), ("aleatoric", unit))
-
-    def call(self, inputs: Any) -> Any:
-        """Leave the means as they are and make the spread at least `floor`."""
-        mean, raw = ops.split(inputs, 2, axis=-1)
-        if self.unit == "std":
-            spread = ops.softplus(raw) + self.floor
-        elif self.unit == "var":
-            spread = ops.softplus(raw) + self.floor**2
-        else:
-            spread = ops.logaddexp(raw, 2 * math.log(self.floor)) if self.floor else raw
-        return ops.concatenate([mean, spread], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().get_config(), "unit": self.unit, "floor": self.floor}
-
-
-@keras.saving.register_keras_serializable(package="degu")
-class EvidentialHead(HeadLayer):
-    """Normal-inverse-gamma parameters: columns [gamma_1..K, nu_1..K, alpha_1..K, beta_1..K].
-
-    gamma is unconstrained, nu > 0, alpha > 1 and beta > 0 through softplus.
-
-    Args:
-        floor: Added to nu, alpha - 1 and beta, which a softplus alone can round to 0.
-        **kwargs: `keras.layers.Layer` arguments such as `name` and `dtype`.
-
-    Raises:
-        ConfigError: If `floor` is not positive.
-
-    References:
-        Amini, Schwarting, Soleimany, Rus (2020), "Deep evidential regression", arXiv:1910.02600.
-    """
-
-    groups = (("mean", None), ("nu", None), ("alpha", None), ("beta", None))
-
-    def __init__(self, floor: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if floor <= 0:
-            raise ConfigError(f"EvidentialHead floor: expected a number > 0, received {floor!r}")
-        self.floor = floor
-
-    def call(self, inputs: Any) -> Any:
-        """Constrain the four groups of columns."""
-        gamma, nu, alpha, beta = ops.split(inputs, 4, axis=-1)
-        nu, alpha, beta = (ops.softplus(raw) + self.floor for raw in (nu, alpha, beta))
-        return ops.concatenate([gamma, nu, alpha + 1, beta], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {**super().get_config(), "floor": self.floor}
+    @property
+    def target_std(self) -> NDArray[np.float32] | None:
+        """Standard deviations over replicates (N, K), NaN where unknown; None without replicates."""
 
 
 class Head(ABC):
@@ -138,6 +48,22 @@ class Head(ABC):
     @abstractmethod
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return the output columns for features of shape (batch, features)."""
+
+    def targets(self, data: Measurements, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the matrix that a network with this head learns from: here, the measured values.
+
+        Args:
+            data: Measurements of N sequences.
+            names: The K target names, for messages.
+
+        Returns:
+            Shape (N, columns to learn); NaN where not measured.
+        """
+        return data.targets
+
+    def student(self, num_targets: int) -> Head:
+        """Return the head of a student of such networks: here, one linear column for each thing it learns."""
+        return LINEAR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +109,100 @@ class Evidential(Head):
         return EvidentialHead(self.floor, dtype="float32", name="output")(raw)
 
 
+@dataclasses.dataclass(frozen=True)
+class Replicates(Head):
+    """Linear means, and a linear standard deviation over replicates for some targets, all learnt as a regression.
+
+    The standard deviation of n replicates is on average below that of a measurement (by a factor of 0.80 for two,
+    0.89 for three), and so is what a network learns from it.
+
+    Args:
+        of: Targets whose standard deviation over replicates is learnt, counted from 0; None for all.
+
+    Raises:
+        ConfigError: If `of` is empty, or names a target twice.
+
+    References:
+        Zhou, Rizzo, Christensen, Tang, Koo (2026), doi:10.1038/s44387-025-00053-3.
+    """
+
+    of: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.of is not None:
+            object.__setattr__(self, "of", checked_targets(self.of))
+
+    def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
+        """Return (batch, num_targets + replicated targets): means, then standard deviations."""
+        of = self._of(num_targets)
+        raw = keras.layers.Dense(num_targets + len(of), dtype="float32", name="head")(features)
+        return ReplicatesHead(of, dtype="float32", name="output")(raw)
+
+    def targets(self, data: Measurements, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the measured values, then the standard deviations over replicates of the targets `of`.
+
+        Raises:
+            ConfigError: If the data have no replicates, or none of one of these targets.
+        """
+        std = data.target_std
+        if std is None:
+            raise ConfigError(
+                "Expected data with standard deviations over replicates, because the head is Replicates. Received: "
+                "none. Name them in the data (replicates or target_std), or choose another model.head"
+            )
+        of = self._of(std.shape[1])
+        known = [index for index in range(std.shape[1]) if not np.isnan(std[:, index]).all()]
+        for index in of:
+            if index not in known:
+                wanted = repr(names[index]) if index < len(names) else f"number {index}, counted from 0"
+                raise ConfigError(
+                    f"Expected a standard deviation over replicates of target {wanted}, because the head is "
+                    f"Replicates. Received: none. Set model.head.of to some of {known}"
+                )
+        return np.concatenate([data.targets, std[:, list(of)]], axis=1)
+
+    def _of(self, num_targets: int) -> tuple[int, ...]:
+        return tuple(range(num_targets)) if self.of is None else self.of
+
+
+@dataclasses.dataclass(frozen=True)
+class Probability(Head):
+    """Probability of a positive label, for `degu.losses.BinaryCrossentropy`; targets are not standardised.
+
+    Args:
+        num_probabilities: How many columns are probabilities; None for all. The student of a classifier has
+            probabilities first and linear columns for their spread behind them.
+    """
+
+    num_probabilities: int | None = None
+
+    def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
+        """Return (batch, num_targets), each between 0 and 1 or, behind the probabilities, linear."""
+        raw = keras.layers.Dense(num_targets, dtype="float32", name="head")(features)
+        return ProbabilityHead(self.num_probabilities, dtype="float32", name="output")(raw)
+
+    def targets(self, data: Measurements, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the labels.
+
+        Raises:
+            DataError: If a measured value is neither 0 nor 1.
+        """
+        values = data.targets
+        wrong = np.argwhere(~np.isin(values, (0.0, 1.0)) & ~np.isnan(values))
+        if wrong.size:
+            row, column = wrong[0]
+            raise DataError(
+                f"Target {names[column]!r}: expected labels 0 or 1 (NaN = not measured), because the head is "
+                f"Probability. Received: {values[row, column]:g} in row {row}, counted from 0. Choose a target with "
+                "labels, or another model.head"
+            )
+        return values
+
+    def student(self, num_targets: int) -> Head:
+        """Return a head with probabilities for the means and linear columns for their spread."""
+        return Probability(num_targets)
+
+
 LINEAR = Linear()
 
 
@@ -199,14 +219,14 @@ def output_columns(model: keras.Model) -> tuple[Column, ...]:
         One `Column` for each output column, in order.
     """
     width = model.output_shape[-1]
-    layer = _head_layer(model)
+    layer = head_layer(model)
     return layer.columns(width) if layer else tuple(Column(target, "mean") for target in range(width))
 
 
-def _head_layer(model: keras.Model) -> HeadLayer | None:
-    """Find the head layer, looking into nested models."""
+def head_layer(model: keras.Model) -> HeadLayer | None:
+    """Return the head layer of a model, also of a nested one; None where it has none."""
     for layer in reversed(model.layers):
-        found = _head_layer(layer) if isinstance(layer, keras.Model) else layer
+        found = head_layer(layer) if isinstance(layer, keras.Model) else layer
         if isinstance(found, HeadLayer):
             return found
     return None

@@ -13,12 +13,18 @@ LABELS = {
     "f1": "F1",
     "accuracy": "accuracy",
 }
+STUDENT = "student (one network)"
+AGREEMENT = {
+    "mean": "agreement/{}/student",
+    "aleatoric": "aleatoric_agreement/{}/student",
+    "epistemic": "epistemic/{}/student",
+}
 
 
 def comparison_table(
     metrics: Mapping[str, float], split: str, family: str, names: Sequence[str], num_members: int
 ) -> str:
-    """Return single models, ensemble and student, and the student's uncertainty, as an aligned text table.
+    """Return single models, ensemble and student, and their uncertainties, as an aligned text table.
 
     Args:
         metrics: Flat metrics from `degu.evaluation.compare`.
@@ -34,15 +40,27 @@ def comparison_table(
     lines = [["target", "model", *(LABELS.get(metric, metric) for metric in shown)]]
     for name in names:
         lines += _activity_rows(metrics, f"{split}/{family}", shown, name, num_members)
-    lines.append([])
-    shown = ["mse", "pearson_r", "spearman_rho"]
-    lines.append(["target", "student against ensemble", *(LABELS[metric] for metric in shown)])
-    for name in names:
-        for kind, label in (("agreement", "mean"), ("aleatoric", "aleatoric"), ("epistemic", "epistemic")):
-            keys = [f"{split}/{kind}/{metric}/student/{name}" for metric in shown]
-            if keys[0] in metrics:
-                lines.append([name, label, *(f"{metrics[key]:.4f}" for key in keys)])
+    replicates = {f"ensemble of {num_members}": "aleatoric/{}/ensemble", STUDENT: "aleatoric/{}/student"}
+    for title, shown, rows in (
+        ("student against ensemble", ["mse", "pearson_r", "spearman_rho"], AGREEMENT),
+        ("predicted noise against replicates", ["pearson_r", "spearman_rho"], replicates),
+    ):
+        found = [row for name in names for row in _rows(metrics, split, name, shown, rows)]
+        if found:
+            lines += [[], ["target", title, *(LABELS[metric] for metric in shown)], *found]
     return "\n".join(aligned(lines))
+
+
+def _rows(
+    metrics: Mapping[str, float], split: str, name: str, shown: Sequence[str], rows: Mapping[str, str]
+) -> list[list[str]]:
+    """Return the rows of one target for which there are metrics."""
+    found = []
+    for label, pattern in rows.items():
+        keys = [f"{split}/{pattern.format(metric)}/{name}" for metric in shown]
+        if keys[0] in metrics:
+            found.append([name, label, *(f"{metrics[key]:.4f}" for key in keys)])
+    return found
 
 
 def _activity_rows(
@@ -54,7 +72,7 @@ def _activity_rows(
         return value if spread is None else f"{value} ± {spread:.4f}"
 
     rows = {"single_mean": f"single models (mean ± sd of {num_members})", "ensemble": f"ensemble of {num_members}"}
-    rows["student"] = "student (one network)"
+    rows["student"] = STUDENT
     return [[name, label, *(cell(metric, row) for metric in shown)] for row, label in rows.items()]
 
 

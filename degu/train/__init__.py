@@ -8,6 +8,8 @@ from typing import Any
 _PUBLIC = {
     "train_standard_fun": "degu.train.standard",
     "train_dynamic_aug_fun": "degu.train.dynamic",
+    "train_one_cycle_fun": "degu.train.one_cycle",
+    "OneCycle": "degu.train.one_cycle",
     "Batches": "degu.train.batches",
 }
 __all__ = list(_PUBLIC)

@@ -38,6 +38,15 @@ class EpochProgress(keras.callbacks.Callback):
             self.progress = None
 
 
+class LearningRateLog(keras.callbacks.Callback):
+    """Adds the learning rate at the end of every epoch to the logs, where a schedule sets it."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Log it."""
+        if logs is not None:
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
 def stopping_and_schedule(
     monitor: str, es_patience: int, lr_decay: float, lr_patience: int, min_lr: float
 ) -> list[keras.callbacks.Callback]:

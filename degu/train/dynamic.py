@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from numpy.typing import ArrayLike
 
 from degu.augment import RandomSubset
+from degu.augment.sampling import NUM_BASES
 from degu.augment.subset import Per
 from degu.errors import ConfigError
 from degu.seeds import derive_seed
@@ -95,6 +98,7 @@ def train_dynamic_aug_fun(
     augmented = augmented_model(
         model,
         RandomSubset(augment_list, max_augs_per_seq, hard_aug, per, seed=derive_seed(seed, "augment")),
+        length=np.asarray(x_train).shape[1],
     )
     shared: dict[str, Any] = {
         "loss": loss,
@@ -138,8 +142,13 @@ def train_dynamic_aug_fun(
     return joined([first, second])
 
 
-def augmented_model(model: keras.Model, augmentation: RandomSubset) -> keras.Model:
+def augmented_model(model: keras.Model, augmentation: RandomSubset, length: int) -> keras.Model:
     """Put an augmentation in front of a model; both share the model's weights.
+
+    Args:
+        model: Any model from sequences `(B, length, 4)`, built or not.
+        augmentation: What changes the sequences in training.
+        length: Bases of every sequence.
 
     Raises:
         ConfigError: When the augmentation lengthens sequences, which the model would then not fit at prediction.
@@ -150,14 +159,21 @@ def augmented_model(model: keras.Model, augmentation: RandomSubset) -> keras.Mod
             f"{augmentation.added_length} bases. Use degu.augment.RandomInsertion (keep_length=True), or make the "
             "lengthening insertion the first layer of the model, where it pads at prediction too"
         )
-    inputs = keras.Input(model.input_shape[1:])
+    inputs = keras.Input((length, NUM_BASES))
     return keras.Model(inputs, model(augmentation(inputs)), name=f"augmented_{model.name}")
 
 
 def joined(stages: Sequence[keras.callbacks.History]) -> keras.callbacks.History:
-    """Return one history of consecutive stages, with the number of the stage beside every epoch."""
+    """Return one history of consecutive stages, with the number of the stage beside every epoch.
+
+    What only some of the stages logged is NaN in the others.
+    """
     history = keras.callbacks.History()
     history.epoch = [epoch for stage in stages for epoch in stage.epoch]
-    history.history = {name: [value for stage in stages for value in stage.history[name]] for name in stages[0].history}
+    names = dict.fromkeys(name for stage in stages for name in stage.history)
+    history.history = {
+        name: [value for stage in stages for value in stage.history.get(name, [math.nan] * len(stage.epoch))]
+        for name in names
+    }
     history.history["stage"] = [number for number, stage in enumerate(stages, start=1) for _ in stage.epoch]
     return history

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from degu.data.scaling import TargetScaler
 from degu.train.call import TrainFun, call_train_fun
 from degu.train.callbacks import EpochProgress
-from degu.train.units import fold_into_output
+from degu.train.units import fitted_scaler, fold_into_output
 from degu.train.weights import SUFFIX, save_weights
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def train_network(
         What the training function returned, and the map to units that could not be folded into the network (None
         where it was folded or not needed).
     """
-    scaler = TargetScaler.fit(np.asarray(data.y)) if recipe.standardize else None
+    scaler = fitted_scaler(model, data.y) if recipe.standardize else None
     history = call_train_fun(
         recipe.train_fun,
         model,

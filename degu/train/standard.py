@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import random
 from collections.abc import Callable, Sequence
 
 import keras
 from numpy.typing import ArrayLike
 
-from degu.train.batches import Batches
 from degu.train.callbacks import stopping_and_schedule
-
-log = logging.getLogger(__name__)
+from degu.train.fit import fit, monitored
 
 
 def train_standard_fun(
@@ -69,27 +65,21 @@ def train_standard_fun(
     Raises:
         ValueError: When the data do not fit the model.
     """
-    monitor = "val_loss"
-    if validation_data is None:
-        monitor = "loss"
-        log.warning("No validation data: early stopping and learning rate follow the training loss.")
-    else:
-        x_valid, y_valid = validation_data
-        validation_data = Batches(x_valid, y_valid, batch_size=max(batch_size, 512))
-    model.compile(
+    monitor = monitored(validation_data)
+    return fit(
+        model,
+        x_train,
+        y_train,
+        validation_data,
         optimizer=optimizer(learning_rate=initial_lr),
         loss=loss,
-        metrics=list(metrics),
+        metrics=metrics,
+        batch_size=batch_size,
+        first_epoch=initial_epoch,
+        max_epochs=max_epochs,
+        sample_weight=sample_weight,
+        seed=seed,
+        callbacks=[*stopping_and_schedule(monitor, es_patience, lr_decay, lr_patience, min_lr), *callbacks],
         steps_per_execution=steps_per_execution,
         jit_compile=jit_compile,
-    )
-    seed = random.getrandbits(31) if seed is None else seed
-    return model.fit(
-        Batches(x_train, y_train, batch_size, sample_weight, seed),
-        initial_epoch=initial_epoch,
-        epochs=initial_epoch + max_epochs,
-        validation_data=validation_data,
-        shuffle=False,
-        callbacks=[*stopping_and_schedule(monitor, es_patience, lr_decay, lr_patience, min_lr), *callbacks],
-        verbose=0,
     )

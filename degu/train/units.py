@@ -11,9 +11,31 @@ import math
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from degu.data.scaling import TargetScaler
-from degu.models.heads import Column, output_columns
+from degu.errors import ConfigError
+from degu.models.head_layers import Column, HeadLayer
+from degu.models.heads import head_layer, output_columns
+
+
+def fitted_scaler(model: keras.Model, targets: ArrayLike) -> TargetScaler:
+    """Return the standardisation of what a network learns from.
+
+    Args:
+        model: The network that will learn it.
+        targets: Shape (N, columns to learn); NaN where not measured.
+
+    Raises:
+        ConfigError: When the network predicts probabilities, which have no other unit.
+    """
+    layer = head_layer(model)
+    if layer is not None and not layer.has_units:
+        raise ConfigError(
+            f"Expected standardize=False for a network that ends in {type(layer).__name__}, because labels are learnt "
+            "as they are. Received: standardize=True. Set ensemble.standardize=false and distill.standardize=false"
+        )
+    return TargetScaler.fit(np.asarray(targets))
 
 
 def fold_into_output(model: keras.Model, scaler: TargetScaler) -> bool:
@@ -42,15 +64,23 @@ def can_fold(model: keras.Model) -> bool:
 
 
 def _last_dense(model: keras.Model) -> keras.layers.Dense | None:
-    """Find the linear dense layer that produces the only output, looking into nested models."""
+    """Find the linear dense layer that produces the only output, behind identity heads and in nested models."""
     while len(getattr(model, "outputs", None) or ()) == 1:
-        layer = model.outputs[0]._keras_history.operation
+        layer = _producer(model.outputs[0])
         if isinstance(layer, keras.layers.Dense):
             return layer if layer.activation is keras.activations.linear else None
         if not isinstance(layer, keras.Model):
             return None
         model = layer
     return None
+
+
+def _producer(tensor: keras.KerasTensor) -> keras.Operation:
+    """Return the layer that decides the values of a tensor: an identity head only names them."""
+    layer, node, _ = tensor._keras_history
+    if isinstance(layer, HeadLayer) and layer.is_identity:
+        return _producer(layer._inbound_nodes[node].input_tensors[0])
+    return layer
 
 
 def in_target_units(model: keras.Model, scaler: TargetScaler) -> keras.Model:

@@ -84,7 +84,7 @@ class Spread:
             Standard deviations of the same shape.
         """
         if self.unit == "logvar":
-            return xp.maximum(xp.exp(0.5 * xp.asarray(values)), self.floor)
+            return xp.maximum(xp.exp(xp.multiply(0.5, values)), self.floor)
         positive = xp.maximum(values, 0)
         return xp.maximum(xp.sqrt(positive) if self.unit == "var" else positive, self.floor)
 

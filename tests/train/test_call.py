@@ -42,7 +42,9 @@ def test_bound_arguments_of_a_partial_can_be_replaced():
 
 @pytest.mark.parametrize("train_fun", [train_standard_fun, functools.partial(train_standard_fun, batch_size=2)])
 def test_an_unknown_argument_is_refused_with_the_nearest_name(train_fun):
-    with pytest.raises(ConfigError, match=r"^train_standard_fun has no argument 'epochs'. Did you mean 'max_epochs'\?$"):
+    with pytest.raises(
+        ConfigError, match=r"^train_standard_fun has no argument 'epochs'. Did you mean 'max_epochs'\?$"
+    ):
         check_arguments(train_fun, {"epochs": 3})
 
 
@@ -65,3 +67,8 @@ def test_errors_of_the_function_itself_come_through():
 
     with pytest.raises(KeyError, match="inside"):
         call(broken)
+
+
+def test_bound_arguments_are_not_replaced_by_offers_but_callbacks_add_up():
+    bound = functools.partial(with_seed, seed=9, callbacks=["mine"])
+    assert call(bound, {"seed": 0, "callbacks": ["progress"]}) == (9, ["mine", "progress"])

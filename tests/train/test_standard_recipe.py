@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from degu.losses import MaskedMSE
-from degu.train import Batches, standard, train_standard_fun
+from degu.train import Batches, train_standard_fun
 from degu.train.batches import encode
 
 RNG = np.random.default_rng(0)
@@ -156,12 +156,13 @@ def test_seed_decides_the_order_of_the_data():
 def test_every_epoch_has_its_own_order(monkeypatch):
     taken = []
 
-    class Recorded(Batches):
-        def __getitem__(self, index):
-            taken.append((self.epoch, self._order))
-            return super().__getitem__(index)
+    original = Batches.__getitem__
 
-    monkeypatch.setattr(standard, "Batches", Recorded)
+    def recorded(self, index):
+        taken.append((self.epoch, self._order))
+        return original(self, index)
+
+    monkeypatch.setattr(Batches, "__getitem__", recorded)
     fit(linear(), max_epochs=3, batch_size=96, validation_data=None)
     orders = dict(taken)
     assert {0, 1, 2} <= set(orders)
