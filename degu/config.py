@@ -71,6 +71,16 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
         raise cause or ConfigError(str(error)) from error
 
 
+def check_targets(config: DictConfig) -> None:
+    """Check every `_target_` of a config and the names of its arguments, before anything is built.
+
+    Raises:
+        ConfigError: When a target cannot be found or has no such argument.
+    """
+    for target in _targets(frozen(config)):
+        _check_arguments(target)
+
+
 def _targets(node: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(node, Mapping):
         if "_target_" in node:

@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(("ensemble", "stacked"), 3),
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
     **dict.fromkeys(("evaluation", "report"), 5),
-    **dict.fromkeys(("pipeline", "recording", "config", "cli", "reproduce"), 6),
+    **dict.fromkeys(("pipeline", "stages", "results", "recording", "config", "cli", "reproduce"), 6),
 }
 SIDE = {"tracking", "provenance"}
 """Beside the floors: known to the two top floors, and knowing errors alone."""
@@ -27,6 +27,11 @@ NEIGHBOURS = {
     ("devices", "quiet"),
     ("pipeline", "config"),
     ("pipeline", "recording"),
+    ("pipeline", "results"),
+    ("pipeline", "stages"),
+    ("results", "config"),
+    ("stages", "config"),
+    ("stages", "recording"),
     ("cli", "config"),
     ("cli", "pipeline"),
     ("provenance", "tracking"),
@@ -34,8 +39,8 @@ NEIGHBOURS = {
 """Imports within one floor."""
 
 HOMES = {
-    "hydra": {"config", "cli", "pipeline"},
-    "omegaconf": {"config", "cli", "pipeline"},
+    "hydra": {"config", "cli"},
+    "omegaconf": {"config", "cli", "pipeline", "results", "stages"},
     "mlflow": {"tracking"},
     "tensorflow": {"devices"},
     "jax": {"devices"},

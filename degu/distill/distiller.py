@@ -23,6 +23,8 @@ from degu.distill.targets import (
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
+from degu.errors import ConfigError, EnsembleError
+from degu.losses import DistillationLoss
 from degu.metrics import eval_regression
 from degu.seeds import derive_seed, seeded
 from degu.train.batches import predict
@@ -68,6 +70,8 @@ class Distiller:
         val_target: What the student's means are validated against: `"measured"` values, as in the published method,
             or the `"ensemble"` mean that it is trained on.
         alpha: Share of the measurement in the training target of the means; the published method uses 0.
+        head_weights: Weights of the student's `"mean"`, `"aleatoric"` and `"epistemic"` columns in a squared error that
+            replaces the recipe's loss; a kind that is left out weighs 1. None keeps the recipe's loss.
         standardize: Train on standardised columns, so that neither means nor uncertainties drown the other. The
             student speaks the targets' own units all the same.
 
@@ -86,6 +90,7 @@ class Distiller:
         *,
         val_target: ValTarget = "measured",
         alpha: float = 0.0,
+        head_weights: Mapping[str, float] | None = None,
         standardize: bool = True,
     ) -> None:
         if val_target not in get_args(ValTarget):
@@ -96,6 +101,7 @@ class Distiller:
         self.uncertainty_fun = ensembler.uncertainty_fun if uncertainty_fun is None else uncertainty_fun
         self.val_target: ValTarget = val_target
         self.alpha = alpha
+        self.head_weights = head_weights
         self.standardize = standardize
 
     @property
@@ -170,7 +176,7 @@ class Distiller:
             EnsembleError: When the student's outputs do not fit, or the weight file exists.
         """
         student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
-        recipe = recipe_of(train_fun, train_kwargs, self.standardize, callbacks)
+        recipe = recipe_of(train_fun, self._weighted(train_kwargs), self.standardize, callbacks)
         return self._train_student(
             student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
         )
@@ -233,10 +239,18 @@ class Distiller:
         check_arguments(train_fun, {**train_kwargs, **(finetune or {})})
         augmentation = RandomSubset(augment_list, max_augs_per_seq, hard_aug, per, seed=derive_seed(seed, "teach"))
         stages = LiveStages(self.ensembler, self.uncertainty_fun, augmentation, append, train_fun, finetune)
-        recipe = recipe_of(stages, train_kwargs, self.standardize, callbacks)
+        recipe = recipe_of(stages, self._weighted(train_kwargs), self.standardize, callbacks)
         return self._train_student(
             student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
         )
+
+    def _weighted(self, train_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the recipe's arguments, with the loss that the head weights ask for."""
+        if self.head_weights is None:
+            return dict(train_kwargs)
+        if "loss" in train_kwargs:
+            raise ConfigError("Expected head_weights or a loss of your own. Received: both. Leave one out")
+        return {**train_kwargs, "loss": DistillationLoss(self.columns.weights(self.head_weights))}
 
     def _train_student(
         self,
@@ -251,6 +265,10 @@ class Distiller:
         path = Path(f"{save_prefix}{SUFFIX}")
         check_arguments(recipe.train_fun, recipe.arguments)
         refuse_overwrite([path], overwrite)
+        if self.num_ensemble < 2:
+            raise EnsembleError(
+                f"Expected at least 2 members, whose disagreement a student learns. Received: {self.num_ensemble}"
+            )
         check_student(self.columns, student, self.standardize)
         teaching = self._teach(measured.x, batch_size)
         activity = training_activity(teaching, measured.y, self.alpha)

@@ -73,6 +73,10 @@ class LiveTeaching(keras.Model):
         self._scale = ops.convert_to_numpy(scaler.scale)
         self._teachers = _Untracked(teachers)
 
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build the augmentation; the student is built."""
+        self.augmentation.build(input_shape)
+
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the student's outputs; in training, followed by their targets as further columns."""
         if not training:

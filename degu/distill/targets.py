@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from degu.ensemble.prediction import Prediction
-from degu.errors import EnsembleError
+from degu.errors import ConfigError, EnsembleError, nearest
 from degu.train.units import can_fold
 
 ValTarget = Literal["measured", "ensemble"]
@@ -30,6 +31,21 @@ class StudentColumns(NamedTuple):
     def total(self) -> int:
         """Number of output columns."""
         return 2 * self.num_targets + len(self.aleatoric)
+
+    def weights(self, head_weights: Mapping[str, float]) -> list[float]:
+        """Return a weight for every column from one for each kind.
+
+        Args:
+            head_weights: Weights of `"mean"`, `"aleatoric"` and `"epistemic"`; a kind that is left out weighs 1.
+
+        Raises:
+            ConfigError: When there is another kind.
+        """
+        kinds = {"mean": self.num_targets, "aleatoric": len(self.aleatoric), "epistemic": self.num_targets}
+        for kind in head_weights:
+            if kind not in kinds:
+                raise ConfigError(f"There is no kind of column {kind!r}.{nearest(kind, kinds)} There are {list(kinds)}")
+        return [float(head_weights.get(kind, 1.0)) for kind, count in kinds.items() for _ in range(count)]
 
     def join(self, mean: Any, aleatoric: Any | None, epistemic: Any, xp: Any = np) -> Any:
         """Return columns `(N, total)` in their order.

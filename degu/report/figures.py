@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ def comparison_figure(
     measured: NDArray,
     ensemble: Prediction,
     student: Prediction,
-    metrics: Mapping[str, float],
     folder: Path,
 ) -> Path:
     """Draw one row a target: correlations side by side, predicted against measured, student against ensemble.
@@ -31,7 +30,6 @@ def comparison_figure(
         measured: Measurements of the test split `(N, K)`.
         ensemble: The ensemble's prediction of it.
         student: The student's prediction of it.
-        metrics: Flat metrics from `degu.evaluation.compare`.
         folder: Where `comparison.png` and `comparison.svg` are written.
 
     Returns:
@@ -40,7 +38,7 @@ def comparison_figure(
     figure = Figure(figsize=(12, 3.4 * len(names)), layout="constrained", dpi=120)
     axes = figure.subplots(len(names), 3, squeeze=False)
     for index, name in enumerate(names):
-        _scores(axes[index, 0], measured[:, index], ensemble, student, index, name, metrics)
+        _scores(axes[index, 0], measured[:, index], ensemble, student, index, name)
         _scatter(axes[index, 1], student.mean[:, index], measured[:, index], BLUE)
         axes[index, 1].set(xlabel="student's prediction", ylabel="measured", title=f"{name}: student")
         assert student.epistemic is not None
@@ -63,7 +61,6 @@ def _scores(
     student: Prediction,
     index: int,
     name: str,
-    metrics: Mapping[str, float],
 ) -> None:
     """Pearson correlation of every member, the ensemble and the student, with 95 % bootstrap intervals."""
     assert ensemble.members is not None

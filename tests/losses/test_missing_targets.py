@@ -10,7 +10,7 @@ LOSSES = {
     "gaussian_nll": (GaussianNLL(), 2),
     "beta_nll": (BetaNLL(), 2),
     "evidential": (EvidentialRegression(), 4),
-    "distillation": (DistillationLoss(2, (1.0,)), 1),
+    "distillation": (DistillationLoss((1.0, 1.0)), 1),
 }
 RNG = np.random.default_rng(0)
 TARGETS = RNG.normal(size=(6, 2)).astype("float32")
@@ -101,24 +101,22 @@ def test_config_rebuilds_the_same_loss(case):
 def test_distillation_with_equal_weights_is_the_mean_squared_error():
     targets, predicted = RNG.normal(size=(2, 9, 6)).astype("float32")
     expected = np.square(targets - predicted).mean()
-    assert float(DistillationLoss(2, (1, 1, 1))(targets, predicted)) == pytest.approx(expected, rel=1e-5)
+    assert float(DistillationLoss([1] * 6)(targets, predicted)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_distillation_weights_act_on_groups_of_columns():
     targets, predicted = RNG.normal(size=(2, 9, 6)).astype("float32")
     groups = np.square(targets - predicted).reshape(9, 3, 2).mean(axis=(0, 2))
     expected = (3 * groups[0] + 1 * groups[1] + 0 * groups[2]) / 4
-    assert float(DistillationLoss(2, (3, 1, 0))(targets, predicted)) == pytest.approx(expected, rel=1e-5)
+    assert float(DistillationLoss([3, 3, 1, 1, 0, 0])(targets, predicted)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("weights", [(), (0.0, 0.0), (1.0, -1.0), (1.0, float("inf")), (1.0, float("nan"))])
 def test_distillation_weights_are_checked(weights):
-    with pytest.raises(ConfigError, match="head_weights: expected finite weights"):
-        DistillationLoss(1, weights)
+    with pytest.raises(ConfigError, match="column_weights: expected finite weights"):
+        DistillationLoss(weights)
 
 
 def test_distillation_columns_must_match_the_weights():
-    with pytest.raises(ConfigError, match=r"expected 4 columns \(2 groups of 2 targets\), received 6"):
-        DistillationLoss(2)(np.zeros((3, 6)), np.zeros((3, 6)))
-    with pytest.raises(ConfigError, match="num_targets: expected 1 or more, received 0"):
-        DistillationLoss(0)
+    with pytest.raises(ConfigError, match="expected 4 columns, received 6"):
+        DistillationLoss([1.0] * 4)(np.zeros((3, 6)), np.zeros((3, 6)))

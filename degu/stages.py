@@ -1,0 +1,120 @@
+"""The two trainings of a study, put together from its config: the ensemble and the student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+from omegaconf import DictConfig
+
+from degu.config import build
+from degu.data import Splits
+from degu.distill import Distiller
+from degu.ensemble import Ensembler, PredictionCache
+from degu.errors import ConfigError
+from degu.models.heads import LINEAR, Head
+from degu.recording import Recorder
+from degu.seeds import derive_seed
+
+
+class TrainedStudent(NamedTuple):
+    """A student after training.
+
+    Attributes:
+        distiller: Knows the layout of its columns.
+        network: The network, which predicts in the targets' units.
+        weights: Its weight file.
+        history: Its Keras history.
+    """
+
+    distiller: Distiller
+    network: keras.Model
+    weights: Path
+    history: keras.callbacks.History
+
+
+def train_ensemble(
+    config: DictConfig, splits: Splits, recorder: Recorder, output_dir: Path
+) -> tuple[Ensembler, list[keras.callbacks.History]]:
+    """Train the members of a study and return them with their histories."""
+    nodes = _nodes(config)
+    head = _head(nodes)
+    learnt = {name: head.targets(split, splits.target_names) for name, split in splits.items()}
+    architectures = [_architecture(node, splits, splits.num_targets) for node in nodes]
+    ensembler = build(config.ensemble.ensembler)(
+        architectures,
+        uncertainty_fun=build(config.uncertainty),
+        cache=PredictionCache(output_dir / "predictions"),
+    )
+    histories = ensembler.train(
+        splits.train.tokens,
+        learnt["train"],
+        num_ensemble=config.ensemble.num_ensemble,
+        train_fun=build(config.trainer),
+        validation_data=(splits.valid.tokens, learnt["valid"]),
+        save_prefix=output_dir / "weights" / "member",
+        seed=config.seed,
+        standardize=config.ensemble.standardize,
+        scope=recorder.member,
+        **build(config.ensemble.train),
+    )
+    return ensembler, histories
+
+
+def _nodes(config: DictConfig) -> list[Any]:
+    """Return the config nodes of the members' architectures."""
+    return [config.model] if config.ensemble.models is None else list(config.ensemble.models.values())
+
+
+def _head(nodes: list[Any]) -> Head:
+    """Return the head of the members; a builder without one predicts the targets themselves."""
+    heads = [build(node.head) if "head" in node else LINEAR for node in nodes]
+    if any(head != heads[0] for head in heads):
+        raise ConfigError(f"Expected members with one head. Received: {heads}. Set the same head in every model")
+    return heads[0]
+
+
+def _architecture(node: Any, splits: Splits, num_outputs: int) -> Callable[..., keras.Model]:
+    """Return a function without arguments that builds the network for these data."""
+    return partial(build(node), input_shape=(splits.length, 4), num_outputs=num_outputs)
+
+
+def distill_student(
+    config: DictConfig, splits: Splits, ensembler: Ensembler, recorder: Recorder, output_dir: Path
+) -> TrainedStudent:
+    """Train the student of a study."""
+    settings = config.distill
+    distiller = Distiller(
+        ensembler,
+        val_target=settings.val_target,
+        alpha=settings.alpha,
+        head_weights=settings.head_weights,
+        standardize=settings.standardize,
+    )
+    student = distiller.new_student(_student_architecture(config, splits, distiller.columns.total), config.seed)
+    with recorder.network("student", "student", derive_seed(config.seed, "student")) as callbacks:
+        weights, history = build(settings.teach)(
+            distiller,
+            splits.train.tokens,
+            splits.train.targets,
+            student,
+            build(settings.trainer),
+            validation_data=(splits.valid.tokens, splits.valid.targets),
+            save_prefix=output_dir / "weights" / "student",
+            seed=config.seed,
+            callbacks=callbacks,
+        )
+    return TrainedStudent(distiller, student, Path(weights), history)
+
+
+def _student_architecture(config: DictConfig, splits: Splits, num_outputs: int) -> Callable[[], keras.Model]:
+    """Return the builder of the student: the members' architecture, or its own, with a head for its columns."""
+    own = config.distill.get("student")
+    node = config.model if own is None else own
+    architecture = _architecture(node, splits, num_outputs)
+    if "head" not in node:
+        return architecture
+    return partial(architecture, head=_head(_nodes(config)).student(splits.num_targets))
