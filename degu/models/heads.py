@@ -97,8 +97,15 @@ class Gaussian(Head):
 class Evidential(Head):
     """Normal-inverse-gamma parameters for every target, for `degu.losses.EvidentialRegression`.
 
+    The likelihood fixes the predictive distribution, not how its variance is divided into noise and uncertainty: the
+    aleatoric column can lie well below the true noise.
+
     Args:
         floor: Smallest value of nu, alpha - 1 and beta.
+
+    References:
+        Meinert, Gawlikowski, Lavin (2022), "The unreasonable effectiveness of deep evidential regression",
+        arXiv:2205.10060.
     """
 
     floor: float = 1e-6

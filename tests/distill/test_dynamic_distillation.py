@@ -230,10 +230,10 @@ def test_the_seed_decides_the_student(ensembles, x, y, tmp_path):
 
     def trained(name, seed):
         path, _ = distiller.distill_student_dynamic(
-            *(x, y, net(4), train_standard_fun, (x, y), tmp_path / name),
+            *(x, y, lambda: dense(4), train_standard_fun, None, tmp_path / name),
             **{"augment_list": [RandomMutation(0.1)], "seed": seed, "max_epochs": 1},
         )
-        student = net(4)()
+        student = dense(4)
         load_weights(student, Path(path))
         return student.get_weights()
 

@@ -51,7 +51,9 @@ def test_parts_are_those_that_spread_and_total_std_give():
     parts = decompose(MEANS, STDS)
     np.testing.assert_allclose(parts.epistemic, Spread("std", ddof=0)(MEANS))
     np.testing.assert_allclose(parts.aleatoric, pooled_std(STDS))
-    np.testing.assert_allclose(total_std(parts.epistemic, parts.aleatoric) ** 2, parts.epistemic**2 + parts.aleatoric**2)
+    np.testing.assert_allclose(
+        total_std(parts.epistemic, parts.aleatoric) ** 2, parts.epistemic**2 + parts.aleatoric**2
+    )
 
 
 def test_members_may_lie_on_another_axis():

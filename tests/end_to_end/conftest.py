@@ -1,0 +1,47 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Return a function that gives the path of a data set beside the checkout, or skips the test."""
+    folder = Path(os.environ.get("DEGU_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+
+    def find(name):
+        path = folder / name / f"{name}.tsv.gz"
+        if not path.is_file():
+            pytest.skip(f"{name} is not in {folder}; the data set is placed by the user")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def degu_run(tmp_path_factory):
+    """Return a function that runs studies without tracking, in one process of its own, one after the other."""
+
+    def run(*arguments):
+        folder = tmp_path_factory.mktemp("studies")
+        code = "import sys; from degu.cli import main; sys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", code, "run", *arguments, "tracking=none", "device=cpu"]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        summaries = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return [_study(Path(summary["output_dir"])) for summary in summaries]
+
+    return run
+
+
+def _study(folder):
+    results = json.loads((folder / "results.json").read_text())
+    table = (folder / "comparison.txt").read_text()
+    return SimpleNamespace(folder=folder, metrics=results["metrics"], objective=results["objective"], table=table)
