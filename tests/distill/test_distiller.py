@@ -62,7 +62,9 @@ def test_the_student_speaks_the_units_of_its_targets(teachers, conv_net, x, y, l
     mean, uncertainty, _ = distiller.pred_ensemble(x)
     scaler = TargetScaler.fit(np.hstack([mean, uncertainty]))
     answer = distiller.predict_student(x, student)
-    np.testing.assert_allclose(np.hstack([answer.mean, answer.epistemic]), scaler.inverse(standardised), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        np.hstack([answer.mean, answer.epistemic]), scaler.inverse(standardised), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_saved_student_answers_like_the_one_in_memory(teachers, conv_net, x, y, tmp_path):

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each reads a table of up to 55,000 rows in a process of its own
+
 QUICK = [
     "trainer=smoke",
     "trainer@distill.trainer=smoke",
