@@ -60,7 +60,7 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
     Raises:
         ConfigError: When a target cannot be found or called with these arguments.
     """
-    for target in _targets(OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node):
+    for target in _targets(frozen(node) if isinstance(node, DictConfig) else node):
         _check_arguments(target)
     try:
         return instantiate(node, *args, _convert_="all", **kwargs)
@@ -117,7 +117,17 @@ def _find(name: str) -> Callable[..., Any]:
 
 
 def frozen(config: DictConfig) -> dict[str, Any]:
-    """Return a config as plain values with every interpolation resolved."""
+    """Return a config as plain values with every interpolation resolved.
+
+    Raises:
+        ConfigError: When a value that the user must give is missing.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(
+            f"Expected a value for {', '.join(config._get_full_key(key) for key in missing)}. Received: none. "
+            "Give it on the command line, as key=value"
+        )
     return dict(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ Nothing here imports evoaug_tf: its objects are known by the module of their cla
 
 from __future__ import annotations
 
+import copy
 import importlib
 import logging
 from collections.abc import Callable
@@ -50,7 +51,8 @@ class EvoAugAdapter(Augmentation):
                 f"{_describe(augmentation)}: expected the TensorFlow backend, the only one that evoaug_tf "
                 f"works on, received {keras.backend.backend()!r}. Use the augmentations of degu.augment"
             )
-        self.augmentation = augmentation
+        # A copy is traced anew; the object itself would keep the random stream of its first use.
+        self.augmentation = copy.copy(augmentation)
 
     @property
     def added_length(self) -> int:

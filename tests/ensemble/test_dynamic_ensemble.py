@@ -44,13 +44,7 @@ def test_augmentation_makes_the_difference(data, tmp_path, weights_of, equal):
     "make",
     [
         lambda: RandomMutation(0.1),
-        pytest.param(
-            lambda: theirs.RandomMutation(0.1),
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="an object of evoaug_tf keeps the random stream of the first member that it was used for",
-            ),
-        ),
+        lambda: theirs.RandomMutation(0.1),
     ],
     ids=["degu", "evoaug_tf"],
 )
