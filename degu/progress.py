@@ -24,7 +24,6 @@ class Progress:
         self.unit = unit
         self.is_terminal = sys.stderr.isatty()
         self.bar = tqdm(total=total, desc=name, unit=unit, leave=False, disable=not self.is_terminal)
-        self.done = 0
         self.total = total
 
     def __enter__(self) -> Progress:
@@ -33,11 +32,10 @@ class Progress:
     def __exit__(self, *exc_info: object) -> None:
         self.bar.close()
 
-    def step(self, note: str = "") -> None:
-        """Count one step, with a short note such as the current loss."""
-        self.done += 1
+    def reach(self, done: int, note: str = "") -> None:
+        """Show that so many steps are done, with a short note such as the current loss."""
         if self.is_terminal:
             self.bar.set_postfix_str(note, refresh=False)
-            self.bar.update()
+            self.bar.update(done - self.bar.n)
         else:
-            log.info("%s: %s %d/%d %s", self.name, self.unit, self.done, self.total, note)
+            log.info("%s: %s %d/%d %s", self.name, self.unit, done, self.total, note)

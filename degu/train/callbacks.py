@@ -29,7 +29,7 @@ class EpochProgress(keras.callbacks.Callback):
         """Count the epoch."""
         value = (logs or {}).get(self.monitor)
         if self.progress is not None:
-            self.progress.step("" if value is None else f"{self.monitor}={value:.4f}")
+            self.progress.reach(epoch + 1, "" if value is None else f"{self.monitor}={value:.4f}")
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Close the bar."""

@@ -80,8 +80,12 @@ def test_progress_is_one_line_an_epoch_in_a_file(caplog):
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     model.compile("sgd", "mse")
     model.fit(np.zeros((4, 2)), np.zeros(4), epochs=2, verbose=0, callbacks=[EpochProgress("member 1/5", "loss")])
+    model.fit(
+        np.zeros((4, 2)), np.zeros(4), initial_epoch=2, epochs=3, verbose=0, callbacks=[EpochProgress("later", "loss")]
+    )
     ours = [record for record in caplog.records if record.name == "degu.progress"]
     assert [record.getMessage() for record in ours] == [
         "member 1/5: epoch 1/2 loss=0.0000",
         "member 1/5: epoch 2/2 loss=0.0000",
+        "later: epoch 3/3 loss=0.0000",
     ]
