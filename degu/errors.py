@@ -26,6 +26,10 @@ class EnsembleError(DeguError):
     """Members, weights or predictions that do not fit together."""
 
 
+class CalibrationError(DeguError):
+    """Calibration on rows that something else has used, or an evaluation on the rows of the calibration."""
+
+
 class TrackingError(DeguError):
     """A tracking store or server that cannot be used."""
 

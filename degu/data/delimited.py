@@ -7,20 +7,17 @@ and lets a row with a missing or an extra field be refused instead of filled up.
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from degu.data.lines import existing_file, lines_of
 from degu.errors import DataError, nearest
 
 _DELIMITERS = {".tsv": "\t", ".csv": ","}
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Table(NamedTuple):
@@ -62,7 +59,7 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None
         DataError: A file that cannot be read as described, a column that is not there, a row with another
             number of fields than the header, or no row at all.
     """
-    file = _existing(Path(path).expanduser())
+    file = existing_file(path)
     separator = _delimiter(file, delimiter)
     rows = _numbered_rows(file, separator)
     _, header = next(rows, (0, []))
@@ -84,18 +81,6 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None
     return Table(file, lines, {name: list(cells) for name, cells in zip(wanted, by_column, strict=True)})
 
 
-def _existing(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if path.is_dir():
-        raise DataError(f"{path}: expected a file, received a folder. Name the table inside it.")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise DataError(f"{path}: expected a file, but there is no folder {folder}.")
-    hint = nearest(path.name, [entry.name for entry in folder.iterdir()])
-    raise DataError(f"{path}: expected a file, but {folder} has none of this name.{hint}")
-
-
 def _delimiter(path: Path, delimiter: str | None) -> str:
     if delimiter is not None:
         if len(delimiter) != 1:
@@ -111,37 +96,15 @@ def _delimiter(path: Path, delimiter: str | None) -> str:
 
 
 def _numbered_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines_of(path), delimiter=delimiter, strict=True)
     last = 0
     try:
-        with _open_text(path) as handle:
-            reader = csv.reader(handle, delimiter=delimiter, strict=True)
-            for cells in reader:
-                if cells:
-                    yield last + 1, cells
-                last = reader.line_num
-    except EOFError:
-        raise DataError(f"{path}, after line {last}: the gzip data are cut short. Copy the file again.") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}, after line {last}: damaged gzip data ({error}). Copy the file again.") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, after line {last}: expected UTF-8 text, received {error}. Convert it.") from None
+        for cells in reader:
+            if cells:
+                yield last + 1, cells
+            last = reader.line_num
     except csv.Error as error:
         raise DataError(f"{path}, line {last + 1}: expected delimited fields, received: {error}.") from None
-
-
-def _open_text(path: Path) -> TextIO:
-    with path.open("rb") as raw:
-        start = raw.read(2)
-    if not start:
-        raise DataError(f"{path}: expected a table with a header line, received an empty file.")
-    compressed = path.suffix == ".gz"
-    if compressed and start != _GZIP_MAGIC:
-        raise DataError(f"{path}: expected gzip data as the name says, received something else. Rename the file.")
-    if not compressed and start == _GZIP_MAGIC:
-        raise DataError(f"{path}: expected plain text as the name says, received gzip data. Add .gz to the name.")
-    if compressed:
-        return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _position(path: Path, header: list[str], name: str, delimiter: str) -> int:

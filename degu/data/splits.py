@@ -1,19 +1,23 @@
-"""A data set: train, valid and test splits that fit together."""
+"""A data set: train, valid and test splits that fit together, and a calibration split where one is needed."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import json
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from degu.data.split import Split
 from degu.errors import DataError
 
 DOWNSAMPLE_SEED = 1234
+CALIBRATION_SEED = 1234
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +26,13 @@ class Splits:
 
     Attributes:
         train: What members and students are fitted to.
-        valid: What training stops on and what intervals are conformalized on.
+        valid: What training stops on.
         test: What is reported.
         target_names: K unique names, one per column of the targets.
         source: Where the data came from, in words, for the record.
+        calibration: What uncertainties are calibrated and intervals conformalized on, and nothing else; None
+            without calibration.
+        motifs: Motifs that the activity is known to depend on, in IUPAC letters, as of simulated data.
 
     Raises:
         DataError: Splits of different length or number of targets, names that do not fit, an id in two
@@ -37,6 +44,8 @@ class Splits:
     test: Split
     target_names: tuple[str, ...]
     source: str
+    calibration: Split | None = None
+    motifs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.target_names, str):
@@ -48,8 +57,9 @@ class Splits:
         self._check_columns()
 
     def items(self) -> tuple[tuple[str, Split], ...]:
-        """Return ``(("train", ...), ("valid", ...), ("test", ...))``."""
-        return (("train", self.train), ("valid", self.valid), ("test", self.test))
+        """Return ``(("train", ...), ("valid", ...), ("test", ...))``, and ``("calibration", ...)`` if there is one."""
+        parts = (("train", self.train), ("valid", self.valid), ("test", self.test))
+        return parts if self.calibration is None else (*parts, ("calibration", self.calibration))
 
     @property
     def length(self) -> int:
@@ -113,6 +123,52 @@ class Splits:
         note = f"{self.source}; train down-sampled to {fraction:g} ({size} of {total} rows, seed {seed})"
         return replace(self, train=self.train.select(rows), source=note)
 
+    def carve_calibration(
+        self,
+        fraction: float,
+        origin: str = "test",
+        seed: int = CALIBRATION_SEED,
+        ids_without: str | None = None,
+    ) -> Splits:
+        """Move a random part of the test or the train split into a calibration split.
+
+        The draw depends on ids and seed alone, not on the order of rows. Conformal intervals keep their promise where
+        calibration and test rows are exchangeable: with rows of the test split always, with rows of the train split
+        only where train and test were split at random. Rows of the valid split have served early stopping.
+
+        Args:
+            fraction: Part of the rows to move, above 0 and below 1; at least one.
+            origin: ``"test"`` or ``"train"``.
+            seed: Seed of the draw.
+            ids_without: A regular expression. Rows whose ids are equal without what it matches stay together, for
+                example the two orientations of an element with ``_Reversed:?$``; the fraction is then met to within
+                one group. None moves single rows.
+
+        Returns:
+            The data set with a calibration split, and the draw noted in `source`.
+
+        Raises:
+            DataError: There is a calibration split already, an argument is outside its range, or no row would
+                remain.
+        """
+        if self.calibration is not None:
+            raise DataError("carve_calibration: expected a data set without a calibration split, received one with it.")
+        if origin not in ("test", "train"):
+            raise DataError(f"carve_calibration: expected origin 'test' or 'train', received {origin!r}.")
+        if not 0 < fraction < 1:
+            raise DataError(f"carve_calibration: expected a fraction above 0 and below 1, received {fraction}.")
+        split = self.test if origin == "test" else self.train
+        groups = split.ids if ids_without is None else [re.sub(ids_without, "", name) for name in split.ids]
+        moved = _draw_groups(groups, max(1, round(fraction * len(split))), seed)
+        if moved.all():
+            raise DataError(
+                f"carve_calibration: expected rows to remain in the {origin} split, received a draw of all "
+                f"{len(split)} (fraction {fraction}). Use a smaller fraction, or smaller groups."
+            )
+        note = f"{self.source}; {moved.sum()} of {len(split)} {origin} rows moved to calibration (seed {seed})"
+        changes: dict[str, Any] = {origin: split.select(~moved), "calibration": split.select(moved), "source": note}
+        return replace(self, **changes)
+
     def _check_names(self) -> None:
         names = self.target_names
         if len(names) != self.num_targets or len(set(names)) != len(names):
@@ -154,3 +210,11 @@ class Splits:
                     f"{self.target_names[unmeasured[0]]!r}, received only NaN. Leave the target out, or "
                     "choose splits that all measured it."
                 )
+
+
+def _draw_groups(groups: npt.ArrayLike, wanted: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Mark the rows of randomly drawn groups, as many groups as hold the wanted number of rows."""
+    names, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    needed = np.searchsorted(np.cumsum(sizes[order]), wanted) + 1
+    return np.isin(group, order[:needed])

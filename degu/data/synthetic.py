@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from degu.data.encoding import detokenize
 from degu.data.motif_grammar import MotifGrammar
 from degu.data.split import Split
 from degu.data.splits import Splits
@@ -60,7 +61,7 @@ def synthetic(
     }
     names = tuple(f"activity_{index}" for index in range(num_targets))
     source = f"synthetic (noise {noise:g}, {num_replicates} replicates, seed {seed})"
-    return Splits(**parts, target_names=names, source=source)
+    return Splits(**parts, target_names=names, source=source, motifs=tuple(detokenize(grammar.motifs)))
 
 
 def _measure(grammar: MotifGrammar, name: str, size: int, num_replicates: int, rng: np.random.Generator) -> Split:

@@ -213,6 +213,6 @@ def _unique_ids(table: Table, column: str) -> npt.NDArray[np.str_]:
 
 def _assemble(path: Path, parts: dict[str, Split], names: list[str], source: str) -> Splits:
     try:
-        return Splits(**parts, target_names=tuple(names), source=source)
+        return Splits(parts["train"], parts["valid"], parts["test"], tuple(names), source)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None

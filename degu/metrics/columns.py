@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,19 +39,44 @@ def per_column(
     Raises:
         ValueError: When shapes differ or a prediction is not finite where its target is measured.
     """
-    predictions, targets = as_columns(predictions), as_columns(targets)
-    if predictions.shape != targets.shape:
-        raise ValueError(
-            f"Expected predictions and targets of one shape. Received: {predictions.shape} and {targets.shape}"
-        )
+    columns = measured_columns({"predictions": predictions}, targets, names)
+    return np.array([metric(prediction, target, name) for name, target, (prediction,) in columns])
+
+
+def measured_columns(
+    predictions: Mapping[str, ArrayLike],
+    targets: ArrayLike,
+    names: Sequence[str] | None,
+    allow_infinite: bool = False,
+) -> Iterator[tuple[str, NDArray, list[NDArray]]]:
+    """Yield the measured rows of every column.
+
+    Args:
+        predictions: By what they are called in messages, each `(N, K)` or `(N,)`.
+        targets: Same shape; NaN means not measured.
+        names: K column names for messages, or None for their numbers.
+        allow_infinite: Whether a prediction may be infinite, as the bounds of an interval may.
+
+    Yields:
+        Name, targets `(n,)` and predictions, each `(n,)`, of one column after another.
+
+    Raises:
+        ValueError: When shapes differ, or a prediction is NaN or not allowed to be infinite where its target is
+            measured.
+    """
+    targets = as_columns(targets)
+    arrays = {label: as_columns(values) for label, values in predictions.items()}
+    for label, values in arrays.items():
+        if values.shape != targets.shape:
+            raise ValueError(f"Expected {label} and targets of one shape. Received: {values.shape} and {targets.shape}")
     names = [str(index) for index in range(targets.shape[1])] if names is None else list(names)
-    values = []
-    for prediction, target, name in zip(predictions.T, targets.T, names, strict=True):
+    for index, (name, target) in enumerate(zip(names, targets.T, strict=True)):
         measured = np.isfinite(target)
-        if not np.isfinite(prediction[measured]).all():
-            raise ValueError(f"Expected finite predictions of {name!r}. Received NaN or infinity")
-        values.append(metric(prediction[measured], target[measured], name))
-    return np.array(values)
+        rows = {label: values[measured, index] for label, values in arrays.items()}
+        for label, values in rows.items():
+            if np.isnan(values).any() or not (allow_infinite or np.isfinite(values).all()):
+                raise ValueError(f"Expected finite {label} of {name!r}. Received NaN or infinity")
+        yield name, target[measured], list(rows.values())
 
 
 def undefined(metric: str, name: str, reason: str) -> float:

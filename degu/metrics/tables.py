@@ -15,6 +15,13 @@ HIGHER_IS_BETTER = {
     "average_precision": True,
     "f1": True,
     "accuracy": True,
+    "nll": False,
+    "crps": False,
+    "miscalibration_area": False,
+    "ence": False,
+    "uncertainty_error_spearman": True,
+    "ause": False,
+    "aurg": True,
 }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from degu.metrics import HIGHER_IS_BETTER, ClassificationMetrics, RegressionMetrics, flatten
+from degu.metrics import GAUSSIAN_METRICS, HIGHER_IS_BETTER, ClassificationMetrics, RegressionMetrics, flatten
 
 
 def test_flat_names_and_the_mean_over_targets():
@@ -27,5 +27,6 @@ def test_names_must_fit_the_columns():
 
 
 def test_every_metric_says_which_way_is_better():
-    assert set(HIGHER_IS_BETTER) == {*RegressionMetrics._fields, *ClassificationMetrics._fields}
+    names = {*RegressionMetrics._fields, *ClassificationMetrics._fields, *GAUSSIAN_METRICS}
+    assert set(HIGHER_IS_BETTER) == names
     assert not HIGHER_IS_BETTER["mse"]
