@@ -47,6 +47,26 @@ class StudentColumns(NamedTuple):
                 raise ConfigError(f"There is no kind of column {kind!r}.{nearest(kind, kinds)} There are {list(kinds)}")
         return [float(head_weights.get(kind, 1.0)) for kind, count in kinds.items() for _ in range(count)]
 
+    def place(self, kind: str, target: int) -> int:
+        """Return the number of a column.
+
+        Args:
+            kind: `"mean"`, `"aleatoric"` or `"epistemic"`.
+            target: Number of the target, from 0.
+
+        Raises:
+            ConfigError: When there is no such column.
+        """
+        kinds = {"mean": range(self.num_targets), "aleatoric": self.aleatoric, "epistemic": range(self.num_targets)}
+        if target not in kinds.get(kind, ()):
+            known = [name for name, targets in kinds.items() if target in targets]
+            raise ConfigError(
+                f"Expected a column of a student for target {target}, one of {known}. Received: {kind!r}."
+                f"{nearest(kind, known)}"
+            )
+        first = {"mean": 0, "aleatoric": self.num_targets, "epistemic": self.total - self.num_targets}
+        return first[kind] + list(kinds[kind]).index(target)
+
     def join(self, mean: Any, aleatoric: Any | None, epistemic: Any, xp: Any = np) -> Any:
         """Return columns `(N, total)` in their order.
 
