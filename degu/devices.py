@@ -61,8 +61,13 @@ def use_device(
             f"Expected device={device} to exist. Received: {len(gpus)} GPUs. Use device.device=auto or cpu"
         )
     keras.config.set_dtype_policy(precision)
+    keras.config.set_floatx("float64" if precision == "float64" else "float32")
     if keras.backend.backend() == "tensorflow":
         _prepare_tensorflow(gpus[index] if gpus else None, memory_growth, deterministic)
+    if keras.backend.backend() == "jax" and precision == "float64":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
     if gpus:
         chosen = Device("gpu", f"GPU {index}: {_gpu_name(gpus[index])}", precision)
     else:
@@ -71,6 +76,17 @@ def use_device(
             log.info("No GPU is visible to %s: running on the CPU.", keras.backend.backend())
     log.info("Device: %s", chosen)
     return chosen
+
+
+def uses_gpu() -> bool:
+    """Whether the backend computes on a GPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.get_visible_devices("GPU"))
+    return bool(_list_gpus())
 
 
 def _gpu_index(device: str) -> int:

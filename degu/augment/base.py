@@ -43,6 +43,11 @@ class Augmentation(keras.layers.Layer, ABC):
         return 0
 
     @property
+    def has_own_stream(self) -> bool:
+        """Whether every draw comes from the stream given to `transform`, so that networks do not depend on each other."""
+        return True
+
+    @property
     def minimum_length(self) -> int:
         """Shortest sequence, in bases, that can be augmented."""
         return 1

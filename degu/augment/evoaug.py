@@ -60,6 +60,11 @@ class EvoAugAdapter(Augmentation):
         return int(getattr(self.augmentation, "insert_max", 0))
 
     @property
+    def has_own_stream(self) -> bool:
+        """False: the objects of evoaug_tf draw from TensorFlow's global generator."""
+        return False
+
+    @property
     def minimum_length(self) -> int:
         """Shortest sequence, in bases, that can be augmented."""
         return max(1, int(getattr(self.augmentation, "delete_max", 0)))

@@ -70,6 +70,11 @@ class RandomSubset(Augmentation):
         return sum(augmentation.added_length for augmentation in self.augmentations)
 
     @property
+    def has_own_stream(self) -> bool:
+        """Whether that holds for every augmentation of the list."""
+        return all(augmentation.has_own_stream for augmentation in self.augmentations)
+
+    @property
     def minimum_length(self) -> int:
         """Shortest sequence, in bases, that every augmentation of the list can change."""
         return max((augmentation.minimum_length for augmentation in self.augmentations), default=1)

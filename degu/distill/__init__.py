@@ -9,6 +9,7 @@ _PUBLIC = {
     "Distiller": "degu.distill.distiller",
     "StudentEvaluation": "degu.distill.distiller",
     "StudentColumns": "degu.distill.targets",
+    "export_student": "degu.distill.export",
     "student_targets": "degu.distill.targets",
 }
 __all__ = list(_PUBLIC)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
+from weakref import WeakKeyDictionary
 
 import keras
 from numpy.typing import ArrayLike, NDArray
 
 from degu.augment import RandomSubset
 from degu.augment.subset import Per
+from degu.data.row_files import TokenFile
 from degu.distill.stages import LiveStages
 from degu.distill.targets import (
     StudentColumns,
@@ -22,14 +24,16 @@ from degu.distill.targets import (
 )
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
+from degu.ensemble.inference import Predictor
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
 from degu.errors import ConfigError, EnsembleError
 from degu.losses import DistillationLoss
 from degu.metrics import eval_regression
-from degu.seeds import derive_seed, seeded
-from degu.train.batches import predict
+from degu.seeds import derive_seed
+from degu.stacked import train_together
+from degu.train.batches import sequences
 from degu.train.call import check_arguments
-from degu.train.network import Recipe, TrainingSet, train_network
+from degu.train.network import Recipe, TrainingSet, network_fits
 from degu.train.weights import SUFFIX, refuse_overwrite
 
 
@@ -103,6 +107,7 @@ class Distiller:
         self.alpha = alpha
         self.head_weights = head_weights
         self.standardize = standardize
+        self._predictors: WeakKeyDictionary[keras.Model, Predictor] = WeakKeyDictionary()
 
     @property
     def num_ensemble(self) -> int:
@@ -114,7 +119,7 @@ class Distiller:
         """Layout of a student's outputs."""
         return StudentColumns(self.ensembler.num_targets, self.ensembler.aleatoric_targets)
 
-    def pred_ensemble(self, x: ArrayLike, batch_size: int = 512) -> EnsembleTargets:
+    def pred_ensemble(self, x: ArrayLike | TokenFile, batch_size: int = 512) -> EnsembleTargets:
         """Predict with the ensemble: mean, uncertainty and members.
 
         Args:
@@ -278,11 +283,13 @@ class Distiller:
             self._validation(measured.validation, batch_size),
         )
         student_seed = derive_seed(seed, "student")
-        with seeded(student_seed):
-            history, _ = train_network("student", student, student_seed, recipe, data, path)
+        training = network_fits("student", student, student_seed, recipe, data, path)
+        [(history, _)] = train_together([training], [student_seed], "student")
         return str(path), history
 
-    def predict_student(self, x: ArrayLike, student_model: keras.Model, batch_size: int = 512) -> Prediction:
+    def predict_student(
+        self, x: ArrayLike | TokenFile, student_model: keras.Model, batch_size: int = 512
+    ) -> Prediction:
         """Predict with a student: mean, epistemic and, where the teachers have it, aleatoric.
 
         Args:
@@ -290,7 +297,11 @@ class Distiller:
             student_model: A trained student.
             batch_size: Sequences a batch.
         """
-        return self.columns.split(predict(student_model, x, batch_size))
+        if student_model not in self._predictors:
+            self._predictors[student_model] = Predictor(student_model)
+        predictor = self._predictors[student_model]
+        (outputs,) = predictor.predict([predictor.folded(student_model.get_weights())], sequences(x), batch_size)
+        return self.columns.split(outputs)
 
     def eval_student(
         self,

@@ -14,6 +14,8 @@ from degu.data.scaling import TargetScaler
 from degu.distill.targets import StudentColumns
 from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.errors import ConfigError
+from degu.fused import inference_form
+from degu.fused.graph import is_functional
 from degu.uncertainty import Spread, pooled_std
 
 
@@ -33,7 +35,8 @@ class LiveTeaching(keras.Model):
 
     Args:
         student: Trained in place; its outputs are laid out as in `StudentColumns`.
-        teachers: Members in the targets' units; their weights are constants of the step.
+        teachers: Members in the targets' units; their weights are constants of the step, which computes them in
+            inference form where their layers are known.
         augmentation: Changes the batch.
         spread: Unit of the epistemic columns.
         scaler: Standardisation of the student's columns.
@@ -71,7 +74,7 @@ class LiveTeaching(keras.Model):
         self.append = append
         self._shift = ops.convert_to_numpy(scaler.mean)
         self._scale = ops.convert_to_numpy(scaler.scale)
-        self._teachers = _Untracked(teachers)
+        self._teachers = _Untracked([inference_form(net) if is_functional(net) else net for net in teachers])
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build the augmentation; the student is built."""

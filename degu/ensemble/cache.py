@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from degu.data.row_files import TokenFile, chunks
+
+_ROWS_A_READ = 2**14
+
 
 class PredictionCache:
     """Keeps the last member predictions in memory, and all of them on disk if it has a folder.
@@ -25,12 +29,18 @@ class PredictionCache:
         self._recent: OrderedDict[str, NDArray] = OrderedDict()
 
     @staticmethod
-    def key(weight_digests: list[str], x: NDArray) -> str:
-        """Return the key of one ensemble's predictions for one array of sequences."""
+    def key(made_by: list[str], x: NDArray | TokenFile) -> str:
+        """Return the key of one ensemble's predictions for some sequences.
+
+        Args:
+            made_by: What the predictions depend on beside the sequences, such as digests of the members, in order.
+            x: Sequences; a file of tokens has the key of the array that it holds.
+        """
         content = hashlib.sha256()
-        content.update("".join(weight_digests).encode())
+        content.update("".join(made_by).encode())
         content.update(f"{x.shape}{x.dtype.str}".encode())
-        content.update(np.ascontiguousarray(x).view(np.uint8).data)
+        for rows in chunks(len(x), _ROWS_A_READ):
+            content.update(np.ascontiguousarray(x[rows]).view(np.uint8).data)
         return content.hexdigest()
 
     def get(self, key: str) -> NDArray | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,26 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from degu.data.row_files import TokenFile
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.fresh import check_members_differ
+from degu.ensemble.group import Group, predict_groups
+from degu.ensemble.inference import graph_size
 from degu.ensemble.member import Member
 from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
+from degu.ensemble.training import Engine, NewMember, Scope, check_engine, train_members
 from degu.errors import EnsembleError
 from degu.metrics import eval_regression
 from degu.models.heads import Column, output_columns
-from degu.seeds import derive_seed, seeded
-from degu.train.batches import predict
+from degu.seeds import derive_seed
+from degu.train.batches import sequences
 from degu.train.call import check_arguments
-from degu.train.network import Recipe, TrainingSet, train_network
+from degu.train.network import Recipe, TrainingSet
 from degu.train.units import in_target_units
 from degu.train.weights import SUFFIX, load_weights, refuse_overwrite
 from degu.uncertainty import pooled_std
 
-Scope = Callable[[int, int], contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]]
 UncertaintyFun = Callable[..., NDArray]
 
 
@@ -52,7 +55,7 @@ class Ensembler(abc.ABC):
         self.uncertainty_fun = uncertainty_fun
         self.members: list[Member] = [Member.at(path) for path in weight_paths or ()]
         self.cache = PredictionCache() if cache is None else cache
-        self._networks: dict[Hashable, keras.Model] = {}
+        self._groups: dict[Hashable, Group] = {}
 
     @abc.abstractmethod
     def _build(self, index: int, seed: int | None) -> keras.Model:
@@ -82,11 +85,11 @@ class Ensembler(abc.ABC):
         """Targets whose measurement noise members predict, counted from 0, in order."""
         return aleatoric_targets(self._network(0))
 
-    def predict(self, x: ArrayLike, batch_size: int = 512) -> Prediction:
+    def predict(self, x: ArrayLike | TokenFile, batch_size: int = 512) -> Prediction:
         """Predict activity and uncertainty.
 
         Args:
-            x: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
+            x: Tokens `(N, L)` uint8, encoded sequences `(N, L, 4)` or a `degu.data.TokenFile`.
             batch_size: Sequences a batch.
 
         Returns:
@@ -105,7 +108,7 @@ class Ensembler(abc.ABC):
             members=means,
         )
 
-    def predict_members(self, x: ArrayLike, batch_size: int = 512) -> NDArray:
+    def predict_members(self, x: ArrayLike | TokenFile, batch_size: int = 512) -> NDArray:
         """Return every output column of every member in the targets' units, `(M, N, columns)`.
 
         Predictions are computed once for given weights and sequences and read from the cache afterwards.
@@ -116,11 +119,14 @@ class Ensembler(abc.ABC):
             if not member.weights.is_file():
                 raise EnsembleError(f"Expected member weights at {member.weights}. Received: no such file")
         self._check_columns(range(self.num_ensemble))
-        x = np.asarray(x)
-        key = PredictionCache.key([member.digest for member in self.members], x)
+        x = sequences(x)
+        groups = [self._group(index) for index in range(self.num_ensemble)]
+        digests = [member.digest for member in self.members]
+        made_by = [group.digest + digest for group, digest in zip(groups, digests, strict=True)]
+        key = PredictionCache.key([*made_by, f"batches of {graph_size(len(x), batch_size)}"], x)
         outputs = self.cache.get(key)
         if outputs is None:
-            outputs = np.stack([self._predict_member(index, x, batch_size) for index in range(self.num_ensemble)])
+            outputs = predict_groups(groups, self.members, digests, x, batch_size)
             self.cache.put(key, outputs)
         return outputs
 
@@ -158,6 +164,7 @@ class Ensembler(abc.ABC):
         save_prefix: str | Path,
         seed: int,
         overwrite: bool,
+        engine: Engine,
         scope: Scope | None,
     ) -> list[Any]:
         """Train one new member for each recipe and return their histories."""
@@ -168,22 +175,29 @@ class Ensembler(abc.ABC):
         paths = [Path(f"{save_prefix}_{index}{SUFFIX}") for index in indices]
         for recipe in recipes:
             check_arguments(recipe.train_fun, recipe.arguments)
+        check_engine(engine, recipes)
         refuse_overwrite(paths, overwrite)
         self._check_columns(indices)
         self._check_initial_values(indices, seed)
-        histories = []
-        for index, path, recipe in zip(indices, paths, recipes, strict=True):
-            member_seed = derive_seed(seed, "member", index)
-            name = f"member {index - first + 1}/{len(recipes)}"
-            with _scope(scope, index, member_seed) as callbacks, seeded(member_seed):
-                model = self._build(index, member_seed)
-                watched = Recipe(
-                    recipe.train_fun, recipe.arguments, recipe.standardize, [*recipe.callbacks, *callbacks]
-                )
-                history, units = train_network(name, model, member_seed, watched, data, path)
-            self.members.append(Member(path, member_seed, units))
-            histories.append(history)
-        return histories
+        members = [
+            NewMember(
+                index=index,
+                name=f"member {index - first + 1}/{len(recipes)}",
+                seed=(member_seed := derive_seed(seed, "member", index)),
+                recipe=recipe,
+                path=path,
+                architecture=self._architecture(index),
+                build=partial(self._build, index, member_seed),
+            )
+            for index, path, recipe in zip(indices, paths, recipes, strict=True)
+        ]
+        trained: dict[int, Member] = {}
+        histories: dict[int, Any] = {}
+        for new, member, history in train_members(members, data, engine, scope):
+            trained[new.index], histories[new.index] = member, history
+            while self.num_ensemble in trained:
+                self.members.append(trained[self.num_ensemble])
+        return [histories[index] for index in indices]
 
     def _check_columns(self, indices: range) -> None:
         """Compare the output columns of members with those of the first."""
@@ -203,19 +217,16 @@ class Ensembler(abc.ABC):
             if len(pair) == 2:
                 check_members_differ(*(self._build(index, derive_seed(seed, "member", index)) for index in pair))
 
-    def _predict_member(self, index: int, x: NDArray, batch_size: int) -> NDArray:
-        network, member = self._network(index), self.members[index]
-        load_weights(network, member.weights)
-        if member.units is not None:
-            network = in_target_units(network, member.units)
-        return predict(network, x, batch_size)
-
     def _network(self, index: int) -> keras.Model:
         """Return the network that members of one architecture take turns in; never the user's own model."""
+        return self._group(index).network
+
+    def _group(self, index: int) -> Group:
+        """Return the members of the architecture of member `index`."""
         key = self._architecture(index)
-        if key not in self._networks:
-            self._networks[key] = self._build(index, 0)
-        return self._networks[key]
+        if key not in self._groups:
+            self._groups[key] = Group(self._build(index, 0))
+        return self._groups[key]
 
 
 def _names(columns: Sequence[Column]) -> str:
@@ -230,9 +241,3 @@ def recipe_of(
 ) -> Recipe:
     """Return the recipe that the arguments of an ensembler's `train` describe."""
     return Recipe(train_fun, dict(train_kwargs), standardize, tuple(callbacks))
-
-
-def _scope(
-    scope: Scope | None, index: int, seed: int
-) -> contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]:
-    return contextlib.nullcontext(()) if scope is None else scope(index, seed)

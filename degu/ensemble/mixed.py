@@ -10,8 +10,9 @@ import keras
 from numpy.typing import ArrayLike
 
 from degu.ensemble.cache import PredictionCache
-from degu.ensemble.ensembler import Ensembler, Scope, UncertaintyFun, recipe_of
+from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
+from degu.ensemble.training import Engine, Scope
 from degu.errors import EnsembleError
 from degu.train.network import TrainingSet
 from degu.uncertainty import logvar
@@ -68,11 +69,12 @@ class EnsemblerMixed(Ensembler):
         seed: int = 0,
         standardize: bool = False,
         overwrite: bool = False,
+        engine: Engine = "auto",
         callbacks: Sequence[keras.callbacks.Callback] = (),
         scope: Scope | None = None,
         **train_kwargs: Any,
     ) -> list[Any]:
-        """Train new members one after the other and add them to the ensemble.
+        """Train new members and add them to the ensemble.
 
         Args:
             x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
@@ -85,6 +87,8 @@ class EnsemblerMixed(Ensembler):
             seed: Seed of the ensemble; every member derives its own from it.
             standardize: Train on standardised targets. Predictions are in the targets' own units either way.
             overwrite: Allow replacing weight files that exist.
+            engine: `"serial"`, one member after the other; `"stacked"`, members of one architecture side by side on the
+                device; `"auto"` for the one that is quicker here.
             callbacks: Keras callbacks of every member.
             scope: Called with a member's index and seed; its context yields callbacks for that member.
             **train_kwargs: Arguments of every recipe, checked against its signature.
@@ -103,7 +107,7 @@ class EnsemblerMixed(Ensembler):
             for index in range(self.num_ensemble, self.num_ensemble + num_ensemble)
         ]
         data = TrainingSet(x_train, y_train, validation_data)
-        return self._train(data, recipes, save_prefix, seed, overwrite, scope)
+        return self._train(data, recipes, save_prefix, seed, overwrite, engine, scope)
 
     def _train_fun(
         self, train_fun: Callable[..., Any] | Sequence[Callable[..., Any]] | None, index: int

@@ -24,6 +24,15 @@ class Prediction(NamedTuple):
     aleatoric: NDArray | None = None
     members: NDArray | None = None
 
+    def select(self, rows: NDArray) -> Prediction:
+        """Return the prediction of some sequences: row numbers, counted from 0, or a mask `(N,)`."""
+        return Prediction(
+            self.mean[rows],
+            None if self.epistemic is None else self.epistemic[rows],
+            None if self.aleatoric is None else self.aleatoric[rows],
+            None if self.members is None else self.members[:, rows],
+        )
+
 
 class EnsembleEvaluation(NamedTuple):
     """Metrics of an ensemble and of its members.

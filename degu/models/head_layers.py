@@ -14,6 +14,11 @@ from degu.errors import ConfigError
 from degu.uncertainty.spread import Unit
 
 
+def output_dtype() -> str:
+    """Return the dtype of output columns: that of variables, float32 in mixed precision and float64 where asked for."""
+    return str(keras.config.dtype_policy().variable_dtype)
+
+
 class Column(NamedTuple):
     """Meaning of one output column.
 

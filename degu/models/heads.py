@@ -1,9 +1,9 @@
 """Heads: how features become output columns, and what a network with these columns learns from.
 
 A head is a small immutable object that is given to a builder. Called with features and a number of targets K
-it adds float32 layers, the last of which is named "output". The columns come in groups: the means of all K targets
-first, then a second group, and so on. `output_columns` reads the meaning back. A head also knows the matrix that its
-network learns from (`targets`) and how a student of such networks ends (`student`).
+it adds layers in full precision, the last of which is named "output". The columns come in groups: the means of all K
+targets first, then a second group, and so on. `output_columns` reads the meaning back. A head also knows the matrix
+that its network learns from (`targets`) and how a student of such networks ends (`student`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from degu.models.head_layers import (
     ProbabilityHead,
     ReplicatesHead,
     checked_targets,
+    output_dtype,
 )
 from degu.uncertainty.spread import Unit
 
@@ -72,7 +73,7 @@ class Linear(Head):
 
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return (batch, num_targets)."""
-        return keras.layers.Dense(num_targets, dtype="float32", name="output")(features)
+        return keras.layers.Dense(num_targets, dtype=output_dtype(), name="output")(features)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Gaussian(Head):
 
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return (batch, 2 x num_targets): means, then spreads."""
-        raw = keras.layers.Dense(2 * num_targets, dtype="float32", name="head")(features)
-        return GaussianHead(self.unit, self.floor, dtype="float32", name="output")(raw)
+        raw = keras.layers.Dense(2 * num_targets, dtype=output_dtype(), name="head")(features)
+        return GaussianHead(self.unit, self.floor, dtype=output_dtype(), name="output")(raw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +113,8 @@ class Evidential(Head):
 
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return (batch, 4 x num_targets): gamma, nu, alpha, beta."""
-        raw = keras.layers.Dense(4 * num_targets, dtype="float32", name="head")(features)
-        return EvidentialHead(self.floor, dtype="float32", name="output")(raw)
+        raw = keras.layers.Dense(4 * num_targets, dtype=output_dtype(), name="head")(features)
+        return EvidentialHead(self.floor, dtype=output_dtype(), name="output")(raw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +143,8 @@ class Replicates(Head):
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return (batch, num_targets + replicated targets): means, then standard deviations."""
         of = self._of(num_targets)
-        raw = keras.layers.Dense(num_targets + len(of), dtype="float32", name="head")(features)
-        return ReplicatesHead(of, dtype="float32", name="output")(raw)
+        raw = keras.layers.Dense(num_targets + len(of), dtype=output_dtype(), name="head")(features)
+        return ReplicatesHead(of, dtype=output_dtype(), name="output")(raw)
 
     def targets(self, data: Measurements, names: Sequence[str]) -> NDArray[np.float32]:
         """Return the measured values, then the standard deviations over replicates of the targets `of`.
@@ -185,8 +186,8 @@ class Probability(Head):
 
     def __call__(self, features: keras.KerasTensor, num_targets: int) -> keras.KerasTensor:
         """Return (batch, num_targets), each between 0 and 1 or, behind the probabilities, linear."""
-        raw = keras.layers.Dense(num_targets, dtype="float32", name="head")(features)
-        return ProbabilityHead(self.num_probabilities, dtype="float32", name="output")(raw)
+        raw = keras.layers.Dense(num_targets, dtype=output_dtype(), name="head")(features)
+        return ProbabilityHead(self.num_probabilities, dtype=output_dtype(), name="output")(raw)
 
     def targets(self, data: Measurements, names: Sequence[str]) -> NDArray[np.float32]:
         """Return the labels.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from degu.errors import ConfigError, nearest
+from degu.train.fits import Fits, fits_of, run
 
 TrainFun = Callable[..., Any]
 
@@ -15,7 +16,12 @@ FORWARDED = ("seed", "callbacks")
 
 
 def call_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], asked: Mapping[str, Any]) -> Any:
-    """Call a training function.
+    """Call a training function and return what it returns; the arguments are those of `start_train_fun`."""
+    return run(start_train_fun(train_fun, *args, offered=offered, asked=asked))
+
+
+def start_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], asked: Mapping[str, Any]) -> Fits:
+    """Start a training function, whose fits are yielded; one that is not written in fits runs on the first step.
 
     Args:
         train_fun: `train_fun(model, x_train, y_train, validation_data, ...)`.
@@ -30,7 +36,11 @@ def call_train_fun(train_fun: TrainFun, *args: Any, offered: Mapping[str, Any], 
         ConfigError: When an argument that the user asked for does not exist.
     """
     check_arguments(train_fun, asked)
-    return train_fun(*args, **{**_taken(train_fun, offered), **asked})
+    arguments = {**_taken(train_fun, offered), **asked}
+    fits = fits_of(train_fun)
+    if fits is None:
+        return train_fun(*args, **arguments)
+    return (yield from fits(*args, **arguments))
 
 
 def _taken(train_fun: TrainFun, offered: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,9 +15,11 @@ from degu.augment.sampling import NUM_BASES
 from degu.augment.subset import Per
 from degu.errors import ConfigError
 from degu.seeds import derive_seed
+from degu.train.fits import Fits, drawn, in_fits
 from degu.train.standard import train_standard_fun
 
 
+@in_fits
 def train_dynamic_aug_fun(
     model: keras.Model,
     x_train: ArrayLike,
@@ -48,7 +49,7 @@ def train_dynamic_aug_fun(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     steps_per_execution: int = 1,
     jit_compile: bool = False,
-) -> keras.callbacks.History:
+) -> Fits:
     """Fit a model on augmented sequences, then fine-tune it on the sequences as they are.
 
     The first stage trains the model behind a layer that changes sequences in training only. The second compiles the
@@ -94,11 +95,11 @@ def train_dynamic_aug_fun(
         Lee, Tang, Toneyan, Koo (2023), "EvoAug: improving generalization and interpretability of genomic deep neural
         networks with evolution-inspired data augmentations", doi:10.1186/s13059-023-02941-w.
     """
-    seed = random.getrandbits(31) if seed is None else seed
+    seed = drawn(seed)
     augmented = augmented_model(
         model,
         RandomSubset(augment_list, max_augs_per_seq, hard_aug, per, seed=derive_seed(seed, "augment")),
-        length=np.asarray(x_train).shape[1],
+        length=np.shape(x_train)[1],
     )
     shared: dict[str, Any] = {
         "loss": loss,
@@ -112,7 +113,7 @@ def train_dynamic_aug_fun(
         "steps_per_execution": steps_per_execution,
         "jit_compile": jit_compile,
     }
-    first = train_standard_fun(
+    first = yield from train_standard_fun.fits(
         augmented,
         x_train,
         y_train,
@@ -126,7 +127,7 @@ def train_dynamic_aug_fun(
     )
     if finetune_epochs == 0:
         return joined([first])
-    second = train_standard_fun(
+    second = yield from train_standard_fun.fits(
         model,
         x_train,
         y_train,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Sequence
+from typing import Any
 
 import keras
-from numpy.typing import ArrayLike
 
 from degu.errors import ConfigError
+from degu.fused import Lowering, training_form
 from degu.models.head_layers import EvidentialHead, GaussianHead
 from degu.models.heads import head_layer
 from degu.train.batches import Batches
+from degu.train.fits import Fit
 
 log = logging.getLogger(__name__)
 
 VALIDATION_BATCH = 512
 
 
-def monitored(validation_data: Sequence[ArrayLike] | None) -> str:
+def monitored(validation_data: Sequence[Any] | None) -> str:
     """Return the logged value that decides which epoch is best; without validation data, say so and take the loss."""
     if validation_data is not None:
         return "val_loss"
@@ -50,68 +51,60 @@ def _is_for_values(loss: str | keras.losses.Loss) -> bool:
     return isinstance(loss, str) or type(loss).__module__.startswith("keras.")
 
 
-def fit(
-    model: keras.Model,
-    x_train: ArrayLike,
-    y_train: ArrayLike,
-    validation_data: Sequence[ArrayLike] | None,
-    *,
-    optimizer: keras.optimizers.Optimizer,
-    loss: str | keras.losses.Loss,
-    metrics: Sequence[str | keras.metrics.Metric],
-    batch_size: int,
-    first_epoch: int,
-    max_epochs: int,
-    sample_weight: ArrayLike | None,
-    seed: int | None,
-    callbacks: Sequence[keras.callbacks.Callback],
-    steps_per_execution: int,
-    jit_compile: bool,
-) -> keras.callbacks.History:
-    """Compile and fit a model.
-
-    Args:
-        model: Trained in place.
-        x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
-        y_train: Targets `(N, K)`.
-        validation_data: `(x, y)` in the same forms, or None.
-        optimizer: A new optimiser.
-        loss: A Keras loss or its name.
-        metrics: Keras metrics to log beside the loss.
-        batch_size: Sequences a step.
-        first_epoch: Number of the first epoch, counted from 0.
-        max_epochs: Upper limit of epochs from there.
-        sample_weight: `(N,)` weights of training sequences, or None.
-        seed: Seed of the data order; None draws one from Python's global random state, which
-            `keras.utils.set_random_seed` sets.
-        callbacks: Keras callbacks, in order.
-        steps_per_execution: Training steps a launch.
-        jit_compile: Compile the step with XLA.
-
-    Returns:
-        The Keras history.
+def fit(job: Fit) -> keras.callbacks.History:
+    """Compile a model and fit it with Keras.
 
     Raises:
         ConfigError: When the loss does not fit the network's head.
     """
-    check_loss(model, loss)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        metrics=list(metrics),
-        steps_per_execution=steps_per_execution,
-        jit_compile=jit_compile,
-    )
+    network = compiled(job)
+    batches = Batches(job.x, job.y, job.batch_size, job.sample_weight, job.seed)
     valid = None
-    if validation_data is not None:
-        x_valid, y_valid = validation_data
-        valid = Batches(x_valid, y_valid, batch_size=max(batch_size, VALIDATION_BATCH))
-    return model.fit(
-        Batches(x_train, y_train, batch_size, sample_weight, random.getrandbits(31) if seed is None else seed),
-        initial_epoch=first_epoch,
-        epochs=first_epoch + max_epochs,
+    if job.validation is not None:
+        x_valid, y_valid = job.validation
+        valid = Batches(x_valid, y_valid, validation_batch(job))
+    return network.fit(
+        batches,
+        initial_epoch=job.first_epoch,
+        epochs=job.first_epoch + job.max_epochs,
         validation_data=valid,
         shuffle=False,
-        callbacks=list(callbacks),
+        callbacks=[_Order(batches, job.first_epoch), *job.callbacks],
         verbose=0,
     )
+
+
+class _Order(keras.callbacks.Callback):
+    """Tells the batches which epoch it is: how often Keras itself rewinds them depends on its version and backend."""
+
+    def __init__(self, batches: Batches, first_epoch: int) -> None:
+        super().__init__()
+        self.batches = batches
+        self.first_epoch = first_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Take the epoch's order."""
+        self.batches.start_epoch(epoch - self.first_epoch)
+
+
+def compiled(job: Fit, lowering: Lowering = "conv") -> keras.Model:
+    """Return the network that a fit trains, compiled: the quick form of its model, which shares the model's weights.
+
+    Raises:
+        ConfigError: When the loss does not fit the network's head.
+    """
+    check_loss(job.model, job.loss)
+    network = training_form(job.model, lowering)
+    network.compile(
+        optimizer=job.optimizer,
+        loss=job.loss,
+        metrics=list(job.metrics),
+        steps_per_execution=job.steps_per_execution,
+        jit_compile=job.jit_compile,
+    )
+    return network
+
+
+def validation_batch(job: Fit) -> int:
+    """Return how many sequences are validated at a time."""
+    return max(job.batch_size, VALIDATION_BATCH)

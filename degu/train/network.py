@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from degu.data.scaling import TargetScaler
-from degu.train.call import TrainFun, call_train_fun
+from degu.train.call import TrainFun, start_train_fun
 from degu.train.callbacks import EpochProgress
+from degu.train.fits import Fits, run
 from degu.train.units import fitted_scaler, fold_into_output
 from degu.train.weights import SUFFIX, save_weights
 
@@ -56,7 +57,12 @@ class Recipe:
 def train_network(
     name: str, model: keras.Model, seed: int, recipe: Recipe, data: TrainingSet, path: Path
 ) -> tuple[Any, TargetScaler | None]:
-    """Train a network in place and write its weights.
+    """Train a network in place and write its weights; arguments and result are those of `network_fits`."""
+    return run(network_fits(name, model, seed, recipe, data, path))
+
+
+def network_fits(name: str, model: keras.Model, seed: int, recipe: Recipe, data: TrainingSet, path: Path) -> Fits:
+    """Train a network in place, fit by fit, and write its weights.
 
     Args:
         name: Shown in the progress bar.
@@ -71,7 +77,7 @@ def train_network(
         where it was folded or not needed).
     """
     scaler = fitted_scaler(model, data.y) if recipe.standardize else None
-    history = call_train_fun(
+    history = yield from start_train_fun(
         recipe.train_fun,
         model,
         data.x,

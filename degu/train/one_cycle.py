@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from degu.errors import ConfigError
 from degu.train.callbacks import LearningRateLog
-from degu.train.fit import fit, monitored
+from degu.train.fit import monitored
+from degu.train.fits import Fit, Fits, drawn, in_fits
 
 
 @keras.saving.register_keras_serializable(package="degu")
@@ -82,6 +83,7 @@ def _half_cosine(start: float, end: float, share: Any) -> Any:
     return end + (start - end) / 2 * (1 + ops.cos(math.pi * share))
 
 
+@in_fits
 def train_one_cycle_fun(
     model: keras.Model,
     x_train: ArrayLike,
@@ -102,7 +104,7 @@ def train_one_cycle_fun(
     initial_epoch: int = 0,
     steps_per_execution: int = 1,
     jit_compile: bool = False,
-) -> keras.callbacks.History:
+) -> Fits:
     """Fit a model for a fixed number of epochs under one cycle and leave the best epoch's weights in it.
 
     Args:
@@ -134,21 +136,23 @@ def train_one_cycle_fun(
     best = keras.callbacks.EarlyStopping(
         monitor=monitored(validation_data), mode="min", patience=max_epochs, restore_best_weights=True
     )
-    steps = max_epochs * math.ceil(len(np.asarray(x_train)) / batch_size)
-    return fit(
-        model,
-        x_train,
-        y_train,
-        validation_data,
-        optimizer=optimizer(learning_rate=OneCycle(max_lr, steps, warmup), weight_decay=weight_decay),
-        loss=loss,
-        metrics=metrics,
-        batch_size=batch_size,
-        first_epoch=initial_epoch,
-        max_epochs=max_epochs,
-        sample_weight=sample_weight,
-        seed=seed,
-        callbacks=[best, LearningRateLog(), *callbacks],
-        steps_per_execution=steps_per_execution,
-        jit_compile=jit_compile,
+    steps = max_epochs * math.ceil(np.shape(x_train)[0] / batch_size)
+    return (
+        yield Fit(
+            model=model,
+            x=x_train,
+            y=y_train,
+            validation=validation_data,
+            optimizer=optimizer(learning_rate=OneCycle(max_lr, steps, warmup), weight_decay=weight_decay),
+            loss=loss,
+            metrics=metrics,
+            batch_size=batch_size,
+            first_epoch=initial_epoch,
+            max_epochs=max_epochs,
+            sample_weight=sample_weight,
+            seed=drawn(seed),
+            callbacks=[best, LearningRateLog(), *callbacks],
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
     )

@@ -8,9 +8,11 @@ import keras
 from numpy.typing import ArrayLike
 
 from degu.train.callbacks import stopping_and_schedule
-from degu.train.fit import fit, monitored
+from degu.train.fit import monitored
+from degu.train.fits import Fit, Fits, drawn, in_fits
 
 
+@in_fits
 def train_standard_fun(
     model: keras.Model,
     x_train: ArrayLike,
@@ -33,7 +35,7 @@ def train_standard_fun(
     initial_epoch: int = 0,
     steps_per_execution: int = 1,
     jit_compile: bool = False,
-) -> keras.callbacks.History:
+) -> Fits:
     """Fit a model and leave the best epoch's weights in it.
 
     Args:
@@ -66,20 +68,22 @@ def train_standard_fun(
         ValueError: When the data do not fit the model.
     """
     monitor = monitored(validation_data)
-    return fit(
-        model,
-        x_train,
-        y_train,
-        validation_data,
-        optimizer=optimizer(learning_rate=initial_lr),
-        loss=loss,
-        metrics=metrics,
-        batch_size=batch_size,
-        first_epoch=initial_epoch,
-        max_epochs=max_epochs,
-        sample_weight=sample_weight,
-        seed=seed,
-        callbacks=[*stopping_and_schedule(monitor, es_patience, lr_decay, lr_patience, min_lr), *callbacks],
-        steps_per_execution=steps_per_execution,
-        jit_compile=jit_compile,
+    return (
+        yield Fit(
+            model=model,
+            x=x_train,
+            y=y_train,
+            validation=validation_data,
+            optimizer=optimizer(learning_rate=initial_lr),
+            loss=loss,
+            metrics=metrics,
+            batch_size=batch_size,
+            first_epoch=initial_epoch,
+            max_epochs=max_epochs,
+            sample_weight=sample_weight,
+            seed=drawn(seed),
+            callbacks=[*stopping_and_schedule(monitor, es_patience, lr_decay, lr_patience, min_lr), *callbacks],
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
     )

@@ -11,11 +11,11 @@ import math
 
 import keras
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from degu.data.scaling import TargetScaler
 from degu.errors import ConfigError
-from degu.models.head_layers import Column, HeadLayer
+from degu.models.head_layers import Column, HeadLayer, output_dtype
 from degu.models.heads import head_layer, output_columns
 
 
@@ -84,7 +84,22 @@ def _producer(tensor: keras.KerasTensor) -> keras.Operation:
 
 
 def in_target_units(model: keras.Model, scaler: TargetScaler) -> keras.Model:
-    """Append a layer that undoes the standardisation of the targets, every column by its meaning.
+    """Append a layer that undoes the standardisation of the targets; see `unit_map`.
+
+    Args:
+        model: A network trained on standardised targets; its head says what the columns are.
+        scaler: The map back to units, one entry a target.
+
+    Returns:
+        A network that shares the weights of `model` and predicts in the targets' units.
+    """
+    factors, shifts = unit_map(model, scaler)
+    units = keras.layers.Rescaling(factors.tolist(), shifts.tolist(), dtype=output_dtype(), name="target_units")
+    return keras.Model(model.inputs, units(model.outputs[0]), name=model.name)
+
+
+def unit_map(model: keras.Model, scaler: TargetScaler) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return factor and shift that undo the standardisation of the targets, every output column by its meaning.
 
     With `y = z * scale + mean`, a mean is scaled and shifted, a standard deviation is scaled, a variance and the
     evidential beta are scaled by the square, a log-variance gains `2 log(scale)`, and nu and alpha stay.
@@ -94,17 +109,14 @@ def in_target_units(model: keras.Model, scaler: TargetScaler) -> keras.Model:
         scaler: The map back to units, one entry a target.
 
     Returns:
-        A network that shares the weights of `model` and predicts in the targets' units.
+        Factors and shifts, each `(columns,)`.
     """
-    factors, shifts = zip(
-        *(
-            _affine(column, float(scaler.mean[column.target]), float(scaler.scale[column.target]))
-            for column in output_columns(model)
-        ),
-        strict=True,
-    )
-    units = keras.layers.Rescaling(list(factors), list(shifts), dtype="float32", name="target_units")
-    return keras.Model(model.inputs, units(model.outputs[0]), name=model.name)
+    pairs = [
+        _affine(column, float(scaler.mean[column.target]), float(scaler.scale[column.target]))
+        for column in output_columns(model)
+    ]
+    factors, shifts = np.array(pairs).T
+    return factors, shifts
 
 
 def _affine(column: Column, mean: float, scale: float) -> tuple[float, float]:

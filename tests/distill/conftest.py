@@ -1,7 +1,6 @@
 import pytest
 
 from degu import EnsemblerBase, utils
-from degu.train.batches import predict
 
 
 @pytest.fixture
@@ -28,16 +27,16 @@ def teachers(conv_net, x, y, shift, tmp_path):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Numbers of sequences and batch sizes of all predictions of members."""
-    from degu.ensemble import ensembler
+    """Numbers of members and sequences and the batch size of all predictions of members."""
+    from degu.ensemble.group import Group
 
-    calls = []
+    calls, predict_together = [], Group.predict
 
-    def counting(model, x, batch_size):
-        calls.append((len(x), batch_size))
-        return predict(model, x, batch_size)
+    def counting(self, members, digests, x, batch_size):
+        calls.append((len(members), len(x), batch_size))
+        return predict_together(self, members, digests, x, batch_size)
 
-    monkeypatch.setattr(ensembler, "predict", counting)
+    monkeypatch.setattr(Group, "predict", counting)
     return calls
 
 

@@ -30,16 +30,16 @@ def x(splits):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Numbers of sequences and batch sizes of all predictions of networks."""
-    from degu.ensemble import ensembler
+    """Numbers of members and sequences and the batch size of all predictions of members."""
+    from degu.ensemble.group import Group
 
-    calls = []
+    calls, predict_together = [], Group.predict
 
-    def counting(model, x, batch_size):
-        calls.append((len(x), batch_size))
-        return predict(model, x, batch_size)
+    def counting(self, members, digests, x, batch_size):
+        calls.append((len(members), len(x), batch_size))
+        return predict_together(self, members, digests, x, batch_size)
 
-    monkeypatch.setattr(ensembler, "predict", counting)
+    monkeypatch.setattr(Group, "predict", counting)
     return calls
 
 
@@ -100,7 +100,7 @@ def test_batch_size_and_encoding_do_not_change_predictions(trained, x, counted):
         again = EnsemblerBase(ensembler.base_model, ensembler.weight_paths)
         np.testing.assert_allclose(again.predict(x, batch_size).members, whole, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(ensembler.predict(one_hot(x)).members, whole, rtol=1e-5, atol=1e-5)
-    assert [size for _, size in counted] == [512] * 3 + [1] * 3 + [7] * 3 + [512] * 3
+    assert [size for *_, size in counted] == [512, 1, 7, 512]
 
 
 def test_order_of_members_is_that_of_their_files(trained, x):
@@ -127,11 +127,11 @@ def test_units_kept_beside_the_weights_are_used(conv_net, splits, shift, tmp_pat
 def test_predictions_are_computed_once(trained, x, counted):
     ensembler = trained()
     first = ensembler.predict(x)
-    assert counted == [(40, 512)] * 3
+    assert counted == [(3, 40, 512)]
     np.testing.assert_array_equal(ensembler.predict(x.copy()).members, first.members)
-    assert len(counted) == 3
+    assert len(counted) == 1
     ensembler.predict(x[:5])
-    assert counted[3:] == [(5, 512)] * 3
+    assert counted[1:] == [(3, 5, 512)]
 
 
 def test_predictions_on_disk_are_found_by_another_process(trained, x, counted, tmp_path):
@@ -142,7 +142,7 @@ def test_predictions_on_disk_are_found_by_another_process(trained, x, counted, t
     assert np.load(file, allow_pickle=False).shape == (3, 40, 2)
     other = EnsemblerBase(ensembler.base_model, ensembler.weight_paths, cache=PredictionCache(folder))
     np.testing.assert_array_equal(other.predict(x).members, first.members)
-    assert len(counted) == 3
+    assert len(counted) == 1
 
 
 def test_another_member_or_other_weights_are_predicted_anew(trained, x, shift, splits, tmp_path):
