@@ -13,6 +13,9 @@ from typing import Any
 from degu import __version__
 from degu.errors import DeguError
 from degu.quiet import quiet_native_stderr
+from degu.report.command import add_report
+from degu.verbs.attribute import add_attribute
+from degu.verbs.variants import add_variants
 
 USER_ERROR = 2
 
@@ -68,9 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"degu {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(action=lambda _: parser.error("expected a command: run, runs"))
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(action=lambda _: parser.error(f"expected a command: {', '.join(verbs.choices)}"))
     verbs.add_parser("run", help="run a study: data, ensemble, student, comparison", add_help=False)
+    add_report(verbs)
+    add_attribute(verbs)
+    add_variants(verbs)
     runs = verbs.add_parser("runs", help="look at recorded studies")
     runs.set_defaults(action=lambda _: runs.error("expected a command: list, show"))
     kinds = runs.add_subparsers(title="commands", metavar="COMMAND")

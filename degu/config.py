@@ -71,14 +71,26 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
         raise cause or ConfigError(str(error)) from error
 
 
-def check_targets(config: DictConfig) -> None:
+def check_targets(config: DictConfig, packages: Sequence[str] | None = None) -> None:
     """Check every `_target_` of a config and the names of its arguments, before anything is built.
 
+    Packages other than `packages` are not even imported; None allows any.
+
     Raises:
-        ConfigError: When a target cannot be found or has no such argument.
+        ConfigError: When a target comes from elsewhere, cannot be found, or has no such argument.
     """
     for target in _targets(frozen(config)):
+        if packages is not None and not _is_from(target["_target_"], packages):
+            found = f"{target['_target_']}, other code that would be run. Allow its package by name if you trust it"
+            raise ConfigError(f"Expected _target_ from {', '.join(packages)}. Received: {found}")
         _check_arguments(target)
+
+
+def _is_from(name: str, packages: Sequence[str]) -> bool:
+    """Whether a target is of some packages, and not merely imported by one of their modules."""
+    if not any(f"{name}.".startswith(f"{package}.") for package in packages):
+        return False
+    return getattr(_find(name), "__module__", "").partition(".")[0] in (name.partition(".")[0], *packages)
 
 
 def _targets(node: Any) -> Iterator[Mapping[str, Any]]:

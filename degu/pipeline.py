@@ -8,22 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from degu.config import build, check_targets, frozen
 from degu.data import Splits
 from degu.errors import ConfigError
+from degu.evaluation import ShiftedSet
 from degu.provenance import collect
-from degu.recording import Recorder, epochs, write_json
-from degu.report.figures import comparison_figure
+from degu.recording import Recorder, epochs, write_json, write_text
+from degu.report.arrays import write_test_arrays
+from degu.report.page import REPORT, write_report
 from degu.report.table import comparison_table
-from degu.results import EVALUATED, Answers, check_objective, comparison, of_networks, rehearsal
+from degu.results import EVALUATED, Answers, check_objective, comparison, known_range, of_networks, rehearsal
 from degu.stages import distill_student, train_ensemble
 from degu.tracking import Tracker
 from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG
+from degu.trust import assess, shifted_of
 
 log = logging.getLogger(__name__)
-RECORDED = ("results.json", "provenance.json", "timings.json", "comparison.txt", "figures", "predictions")
+RECORDED = ("results.json", "provenance.json", "timings.json", "comparison.txt", "evaluation", "predictions")
 
 
 class StudyResult(NamedTuple):
@@ -57,7 +60,7 @@ def run(
 
     Returns:
         The result. The folder then holds `results.json`, which depends on config and data alone, `provenance.json`,
-        `timings.json`, the weights, the member predictions and the figures.
+        `timings.json`, `config.yaml`, the weights, the member predictions, the figures and `report.html`.
 
     Raises:
         DeguError: When config or data cannot be used.
@@ -66,27 +69,46 @@ def run(
     check_targets(config)
     splits = build(config.data).downsample(**config.downsample)
     device = str(build(config.device))
-    _check(config, splits)
+    sets = _check(config, splits)
     output_dir.mkdir(parents=True, exist_ok=True)
     _announce(splits, output_dir)
     clock.lap("data")
     tags = {KIND_TAG: "study", OBJECTIVE_TAG: config.objective.metric, "degu.device": device}
     with tracker.start(config.name, tags) as study:
         study.config(frozen(config))
+        write_text(output_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(frozen(config))))
         summary = {"name": Path(splits.source).name, **splits.summary()}
         provenance = collect(summary, config.seed, device, command)
         study.tags(provenance)
         write_json(output_dir / "provenance.json", provenance)
-        result = _study(config, splits, study, Recorder(study, output_dir, device), output_dir, clock)
+        result = _study(config, splits, sets, study, Recorder(study, output_dir, device), output_dir, clock)
         write_json(output_dir / "timings.json", clock.seconds)
         study.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
         for name in RECORDED:
             study.artifact(output_dir / name)
+        _report(study, output_dir)
     return result
 
 
+def _report(study: Tracker, output_dir: Path) -> None:
+    """Write and record the report; the study is on record already and does not fail with it."""
+    try:
+        write_report(output_dir)
+    except Exception:
+        log.exception("There is no report of this study. `degu report %s` tries again", output_dir)
+        return
+    for name in (REPORT, "figures"):
+        study.artifact(output_dir / name)
+
+
 def _study(
-    config: DictConfig, splits: Splits, study: Tracker, recorder: Recorder, output_dir: Path, clock: _Clock
+    config: DictConfig,
+    splits: Splits,
+    sets: Sequence[ShiftedSet],
+    study: Tracker,
+    recorder: Recorder,
+    output_dir: Path,
+    clock: _Clock,
 ) -> StudyResult:
     """Train, predict, compare and write everything down."""
     ensembler, histories = train_ensemble(config, splits, recorder, output_dir)
@@ -99,31 +121,35 @@ def _study(
         {split: student.distiller.predict_student(measured[split].tokens, student.network) for split in EVALUATED},
     )
     clock.lap("prediction")
-    metrics = comparison(config, names, measured, answers)
+    trust = assess(config, splits, sets, ensembler, student, answers)
+    write_json(output_dir / "evaluation" / "curves.json", trust.curves)
+    clock.lap("trust")
+    metrics = comparison(config, names, measured, answers) | trust.metrics
     study.metrics(metrics)
     runs = [f"member-{index:02d}" for index in range(ensembler.num_ensemble)] + ["student"]
     weights = [*(Path(path) for path in ensembler.weight_paths), student.weights]
     numbers = of_networks(config, names, measured, answers)
     for run_name, path, history, flat in zip(runs, weights, [*histories, student.history], numbers, strict=True):
         recorder.outcome(run_name, path, epochs(history), flat)
-    result = _conclude(config, splits, study.run_id, output_dir, metrics, ensembler.num_ensemble)
-    figure_folder = output_dir / "figures"
-    comparison_figure(names, measured["test"].targets, answers.ensemble["test"], answers.student["test"], figure_folder)
+    result = _conclude(config, splits, study.run_id, output_dir, metrics, answers, ensembler.num_ensemble)
+    spread = build(config.uncertainty)
+    write_test_arrays(output_dir, names, measured["test"], answers.ensemble["test"], answers.student["test"], spread)
     clock.lap("record")
     return result
 
 
-def _check(config: DictConfig, splits: Splits) -> None:
-    """Check what would otherwise fail after training."""
+def _check(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
+    """Check what would otherwise fail after training, and return the shifted sets."""
     check_objective(config, rehearsal(config, splits))
     if config.ensemble.num_ensemble < 2:
         raise ConfigError(f"Expected ensemble.num_ensemble >= 2. Received: {config.ensemble.num_ensemble}")
+    return shifted_of(config, splits)
 
 
 def _announce(splits: Splits, output_dir: Path) -> None:
     log.info(
-        "Data: %d train, %d valid, %d test sequences of %d bp; targets: %s",
-        *(len(split) for _, split in splits.items()),
+        "Data: %s sequences of %d bp; targets: %s",
+        ", ".join(f"{len(split)} {name}" for name, split in splits.items()),
         splits.length,
         ", ".join(splits.target_names),
     )
@@ -131,7 +157,13 @@ def _announce(splits: Splits, output_dir: Path) -> None:
 
 
 def _conclude(
-    config: DictConfig, splits: Splits, run_id: str, output_dir: Path, metrics: dict[str, float], num_members: int
+    config: DictConfig,
+    splits: Splits,
+    run_id: str,
+    output_dir: Path,
+    metrics: dict[str, float],
+    answers: Answers,
+    num_members: int,
 ) -> StudyResult:
     check_objective(config, metrics)
     objective = config.objective.metric
@@ -140,7 +172,9 @@ def _conclude(
         {
             "seed": config.seed,
             "data": splits.summary(),
+            "targets": list(splits.target_names),
             "members": num_members,
+            "known_range": known_range(splits.target_names, answers),
             "objective": {"metric": objective, "value": metrics[objective]},
             "metrics": metrics,
         },

@@ -13,8 +13,11 @@ from degu.data import Split, Splits
 from degu.ensemble import Prediction
 from degu.errors import ConfigError, nearest
 from degu.evaluation import compare, member_metrics, noise_metrics, student_metrics
+from degu.variants import range_limit
 
 EVALUATED = ("valid", "test")
+KNOWN_SHARE = 0.99
+"""Part of the validation split whose epistemic values count as those of sequences that a model knows."""
 
 
 class Answers(NamedTuple):
@@ -65,6 +68,23 @@ def of_networks(
         metrics[-1] |= student_metrics(student, teaching, names, split)
         metrics[-1] |= noise_metrics(student, measured[split].target_std, names, f"{split}/aleatoric/")
     return metrics
+
+
+def known_range(names: Sequence[str], answers: Answers) -> dict[str, dict[str, float]]:
+    """Return the epistemic value, in its own unit, above which a sequence is outside of what a model knows.
+
+    Args:
+        names: The K target names.
+        answers: Predictions of the validation split; see `degu.variants.range_limit`.
+
+    Returns:
+        By row, `ensemble` and `student`, and target.
+    """
+    limits = {}
+    for row, predictions in answers._asdict().items():
+        limit = range_limit(predictions["valid"].epistemic, KNOWN_SHARE)
+        limits[row] = dict(zip(names, limit.tolist(), strict=True))
+    return limits
 
 
 def rehearsal(config: DictConfig, splits: Splits) -> dict[str, float]:

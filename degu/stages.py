@@ -40,15 +40,10 @@ def train_ensemble(
     config: DictConfig, splits: Splits, recorder: Recorder, output_dir: Path
 ) -> tuple[Ensembler, list[keras.callbacks.History]]:
     """Train the members of a study and return them with their histories."""
-    nodes = _nodes(config)
-    head = _head(nodes)
+    head = _head(_nodes(config))
     learnt = {name: head.targets(split, splits.target_names) for name, split in splits.items()}
-    architectures = [_architecture(node, splits, splits.num_targets) for node in nodes]
-    ensembler = build(config.ensemble.ensembler)(
-        architectures,
-        uncertainty_fun=build(config.uncertainty),
-        cache=PredictionCache(output_dir / "predictions"),
-    )
+    cache = PredictionCache(output_dir / "predictions")
+    ensembler = new_ensembler(config, splits.length, splits.num_targets, cache)
     histories = ensembler.train(
         splits.train.tokens,
         learnt["train"],
@@ -58,10 +53,44 @@ def train_ensemble(
         save_prefix=output_dir / "weights" / "member",
         seed=config.seed,
         standardize=config.ensemble.standardize,
+        engine=config.ensemble.engine,
         scope=recorder.member,
         **build(config.ensemble.train),
     )
     return ensembler, histories
+
+
+def new_ensembler(config: DictConfig, length: int, num_targets: int, cache: PredictionCache) -> Ensembler:
+    """Return the ensemble of a study without its members.
+
+    Args:
+        config: The study's config.
+        length: Letters per sequence.
+        num_targets: Targets per sequence.
+        cache: Where its predictions are kept.
+    """
+    architectures = [_architecture(node, length, num_targets) for node in _nodes(config)]
+    return build(config.ensemble.ensembler)(architectures, uncertainty_fun=build(config.uncertainty), cache=cache)
+
+
+def new_student(config: DictConfig, length: int, ensembler: Ensembler) -> tuple[Distiller, keras.Model]:
+    """Return the distiller of a study, and its student before training.
+
+    Args:
+        config: The study's config.
+        length: Letters per sequence.
+        ensembler: The ensemble.
+    """
+    settings = config.distill
+    distiller = Distiller(
+        ensembler,
+        val_target=settings.val_target,
+        alpha=settings.alpha,
+        head_weights=settings.head_weights,
+        standardize=settings.standardize,
+    )
+    architecture = _student_architecture(config, length, ensembler.num_targets, distiller.columns.total)
+    return distiller, distiller.new_student(architecture, config.seed)
 
 
 def _nodes(config: DictConfig) -> list[Any]:
@@ -77,9 +106,9 @@ def _head(nodes: list[Any]) -> Head:
     return heads[0]
 
 
-def _architecture(node: Any, splits: Splits, num_outputs: int) -> Callable[..., keras.Model]:
+def _architecture(node: Any, length: int, num_outputs: int) -> Callable[..., keras.Model]:
     """Return a function without arguments that builds the network for these data."""
-    return partial(build(node), input_shape=(splits.length, 4), num_outputs=num_outputs)
+    return partial(build(node), input_shape=(length, 4), num_outputs=num_outputs)
 
 
 def distill_student(
@@ -87,14 +116,7 @@ def distill_student(
 ) -> TrainedStudent:
     """Train the student of a study."""
     settings = config.distill
-    distiller = Distiller(
-        ensembler,
-        val_target=settings.val_target,
-        alpha=settings.alpha,
-        head_weights=settings.head_weights,
-        standardize=settings.standardize,
-    )
-    student = distiller.new_student(_student_architecture(config, splits, distiller.columns.total), config.seed)
+    distiller, student = new_student(config, splits.length, ensembler)
     with recorder.network("student", "student", derive_seed(config.seed, "student")) as callbacks:
         weights, history = build(settings.teach)(
             distiller,
@@ -110,11 +132,13 @@ def distill_student(
     return TrainedStudent(distiller, student, Path(weights), history)
 
 
-def _student_architecture(config: DictConfig, splits: Splits, num_outputs: int) -> Callable[[], keras.Model]:
+def _student_architecture(
+    config: DictConfig, length: int, num_targets: int, num_outputs: int
+) -> Callable[[], keras.Model]:
     """Return the builder of the student: the members' architecture, or its own, with a head for its columns."""
     own = config.distill.get("student")
     node = config.model if own is None else own
-    architecture = _architecture(node, splits, num_outputs)
+    architecture = _architecture(node, length, num_outputs)
     if "head" not in node:
         return architecture
-    return partial(architecture, head=_head(_nodes(config)).student(splits.num_targets))
+    return partial(architecture, head=_head(_nodes(config)).student(num_targets))

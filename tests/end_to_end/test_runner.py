@@ -119,6 +119,8 @@ def test_output_folder(single):
         "comparison.txt",
         "figures/comparison.png",
         "figures/comparison.svg",
+        "evaluation/test.npz",
+        "report.html",
         "weights/member_0.weights.h5",
         "weights/member_1.weights.h5",
         "weights/student.weights.h5",
@@ -164,7 +166,7 @@ def test_logged_losses_are_those_of_the_history(runs, client, single):
 def test_study_holds_what_is_needed_to_look_at_it_again(runs, client):
     found = set(files(client, runs[0].info.run_id))
     expected = {"config.yaml", "results.json", "provenance.json", "comparison.txt", "figures/comparison.png"}
-    assert expected <= found
+    assert expected | {"report.html", "evaluation/test.npz"} <= found
     assert sum(path.startswith("predictions/") for path in found) == 3
 
 

@@ -111,16 +111,16 @@ def test_b10_a_distiller_made_early_sees_every_member(conv_net, data, tmp_path):
 
 
 def test_b11_the_ensemble_predicts_once_and_in_the_batches_asked_for(conv_net, data, shift, tmp_path, monkeypatch):
-    from degu.ensemble import ensembler as module
+    from degu.ensemble.group import Group
 
-    sizes, predict = [], module.predict
-    monkeypatch.setattr(module, "predict", lambda model, x, size: sizes.append(size) or predict(model, x, size))
+    sizes, together = [], Group.predict
+    monkeypatch.setattr(Group, "predict", lambda *given: sizes.append(given[-1]) or together(*given))
     ensembler = EnsemblerBase(conv_net())
     ensembler.train(*data, 2, shift, save_prefix=tmp_path / "m")
     distiller, student = Distiller(ensembler), conv_net(4)()
     for _ in range(3):
         results = distiller.eval_student(*data, student, batch_size=11)
-    assert sizes == [11, 11]
+    assert sizes == [11]
     teaching, answer = distiller.pred_ensemble(data[0], 11), distiller.predict_student(data[0], student)
     np.testing.assert_allclose(results.agreement.mse, eval_regression(answer.mean, teaching.mean).mse, rtol=1e-5)
 

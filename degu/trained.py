@@ -1,0 +1,130 @@
+"""A study's networks, loaded from its output folder.
+
+The folder's `config.yaml` says how the networks are built, which makes it code: a `_target_` is a function that will
+be called. Folders are handed around, so a config that names anything but the parts of degu, keras and evoaug_tf that
+studies are made of is refused, unless the user allows more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+
+from degu.config import build, check_targets
+from degu.distill import Distiller
+from degu.ensemble import Ensembler, Member, Prediction, PredictionCache
+from degu.errors import ConfigError, DataError
+from degu.stages import new_ensembler, new_student
+from degu.train.weights import SUFFIX, load_weights
+
+TRUSTED = (
+    *("degu.augment", "degu.data", "degu.devices", "degu.distill", "degu.ensemble", "degu.evaluation", "degu.losses"),
+    *("degu.metrics", "degu.models", "degu.tracking", "degu.train", "degu.uncertainty", "evoaug_tf.augment"),
+    *("keras.activations", "keras.initializers", "keras.losses", "keras.metrics", "keras.optimizers"),
+    "keras.regularizers",
+)
+"""Packages whose functions and classes a study's config may name. Those that load models or write files are not."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStudy:
+    """A study that can predict.
+
+    Attributes:
+        folder: Its output folder.
+        config: Its config.
+        names: The K target names.
+        length: Letters L of a sequence.
+        known_range: Epistemic value, by row and target, above which a sequence is outside of what a model knows.
+        ensembler: The ensemble with its members; it keeps no predictions.
+    """
+
+    folder: Path
+    config: DictConfig
+    names: tuple[str, ...]
+    length: int
+    known_range: dict[str, dict[str, float]]
+    ensembler: Ensembler
+
+    @cached_property
+    def _student(self) -> tuple[Distiller, keras.Model]:
+        distiller, student = new_student(self.config, self.length, self.ensembler)
+        load_weights(student, _existing(self.folder / "weights" / f"student{SUFFIX}"))
+        return distiller, student
+
+    @property
+    def distiller(self) -> Distiller:
+        """Knows the layout of the student's columns."""
+        return self._student[0]
+
+    @property
+    def student(self) -> keras.Model:
+        """The student."""
+        return self._student[1]
+
+    def predict(self, tokens: NDArray[np.uint8], row: str) -> Prediction:
+        """Predict tokens `(N, L)` with a model, `"ensemble"` or `"student"`."""
+        if row == "ensemble":
+            return self.ensembler.predict(tokens)
+        return self.distiller.predict_student(tokens, self.student)
+
+    def limit(self, row: str) -> NDArray | None:
+        """Return the limits of what a model knows, `(K,)`; None where the study did not find them."""
+        limits = self.known_range.get(row)
+        return None if limits is None else np.array([limits[name] for name in self.names])
+
+
+def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] = ()) -> TrainedStudy:
+    """Load a study from its output folder.
+
+    Args:
+        folder: As `degu run` left it: `config.yaml`, `results.json` and `weights`.
+        device: What to compute on, see `degu.devices.use_device`; precision is that of the study.
+        allowed: Packages beside `TRUSTED` whose code the config may name.
+
+    Raises:
+        DataError: When something is missing in the folder.
+        ConfigError: When its config names code of another package, or cannot be used.
+    """
+    home = Path(folder).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home}: expected the output folder of a study, received no such folder.")
+    config = OmegaConf.create(_existing(home / "config.yaml").read_text(encoding="utf-8"))
+    results = _results(_existing(home / "results.json"))
+    assert isinstance(config, DictConfig)
+    check_targets(config, (*TRUSTED, *allowed))
+    build(config.device, device=device)
+    names, length = tuple(results["targets"]), int(results["data"]["length"])
+    ensembler = new_ensembler(config, length, len(names), PredictionCache(in_memory=0))
+    for index in range(results["members"]):
+        ensembler.members.append(Member.at(_existing(home / "weights" / f"member_{index}{SUFFIX}")))
+    return TrainedStudy(home, config, names, length, results["known_range"], ensembler)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(
+            f"{path}: expected a file of a finished study, received none. Name the folder that `degu run` wrote to "
+            "(output_dir in its last line)."
+        )
+    return path
+
+
+def _results(path: Path) -> dict[str, Any]:
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON, received: {error}.") from error
+    missing = {"data", "targets", "members", "known_range"} - set(results)
+    if missing:
+        raise ConfigError(f"{path}: expected {sorted(missing)}, received a file without. Run the study again.")
+    return results

@@ -1,0 +1,69 @@
+"""Options that commands on a trained study share, and what has to happen before they load it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from degu.errors import DataError
+from degu.quiet import quiet_native_stderr
+
+if TYPE_CHECKING:
+    from degu.trained import TrainedStudy
+
+MODELS = ("ensemble", "student")
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Add the study and how it is loaded."""
+    parser.add_argument("study", help="output folder of a study (output_dir in the last line of degu run)")
+    parser.add_argument("--model", choices=MODELS, default="ensemble", help="which model (default: ensemble)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, gpu or gpu:INDEX (default: auto)")
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package beside those of degu whose code the study's config may run; looked for in this folder too",
+    )
+
+
+def positive(text: str) -> int:
+    """Read an integer of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def probability(text: str) -> float:
+    """Read a number above 0 and below 1."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise ValueError
+    return value
+
+
+def open_study(options: argparse.Namespace) -> TrainedStudy:
+    """Load the study that the options name.
+
+    Raises:
+        DeguError: When it cannot be loaded.
+    """
+    if not (Path(options.study).expanduser() / "config.yaml").is_file():
+        raise DataError(
+            f"{options.study}: expected the output folder of a study, with config.yaml, received something else. "
+            "degu run names it in its last line (output_dir)."
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    if options.allow:
+        sys.path.insert(0, str(Path.cwd()))
+    with quiet_native_stderr():
+        from degu.trained import load_study
+
+    return load_study(options.study, options.device, options.allow)
