@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 _METRICS_A_CALL = 1000
 _PARAMS_A_CALL = 100
 
+SECONDS_A_CALL = 10.0
+"""Measurements of epochs that are shorter are sent together."""
+
 
 class MLflowTracker:
     """A tracker that keeps runs in a local MLflow store or on an MLflow server.
@@ -49,6 +52,8 @@ class MLflowTracker:
         self.experiment = experiment
         self._client, self._experiment_id = open_experiment(store, experiment)
         self._run_id = ""
+        self._waiting: list[Any] = []
+        self._sent = 0.0
 
     @property
     def run_id(self) -> str:
@@ -133,6 +138,9 @@ class MLflowTracker:
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record measurements in one call per thousand.
 
+        Those of an epoch may wait for those of the next ones, for ten seconds at most and never beyond the end of the
+        run: a call of the store takes milliseconds whatever it carries, which short epochs would notice.
+
         Args:
             values: Numbers by name; NaN is recorded as such, infinity as the largest number. Characters that
                 MLflow refuses in names become underscores.
@@ -143,11 +151,12 @@ class MLflowTracker:
         """
         from mlflow.entities import Metric
 
+        self._bound_id()
         now = int(time.time() * 1000)
         at = 0 if step is None else int(step)
-        entries = [Metric(key, float(value), now, at) for key, value in accepted_names(values).items()]
-        for chunk in chunks(entries, _METRICS_A_CALL):
-            self._log_batch("log metrics", metrics=chunk)
+        self._waiting += [Metric(key, float(value), now, at) for key, value in accepted_names(values).items()]
+        if step is None or time.monotonic() - self._sent >= SECONDS_A_CALL:
+            self._send()
 
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds.
@@ -183,6 +192,12 @@ class MLflowTracker:
             raise TrackingError("Expected a tracker bound to a run, received the root. Use `with tracker.start(NAME)`.")
         return self._run_id
 
+    def _send(self) -> None:
+        """Send the measurements that wait."""
+        waiting, self._waiting, self._sent = self._waiting, [], time.monotonic()
+        for chunk in chunks(waiting, _METRICS_A_CALL):
+            self._log_batch("log metrics", metrics=chunk)
+
     def _log_batch(self, purpose: str, **entities: Any) -> None:
         run_id = self._bound_id()
         patiently(lambda: self._client.log_batch(run_id, synchronous=True, **entities), purpose)
@@ -199,20 +214,24 @@ class MLflowTracker:
     @contextmanager
     def _entered(self, run_id: str) -> Iterator[MLflowTracker]:
         bound = copy.copy(self)
-        bound._run_id = run_id
+        bound._run_id, bound._waiting, bound._sent = run_id, [], time.monotonic()
         try:
             yield bound
         except BaseException as error:
-            self._end_after_error(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            bound._end_after_error("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
             raise
-        self._end(run_id, "FINISHED")
+        bound._end("FINISHED")
 
-    def _end(self, run_id: str, status: str) -> None:
-        patiently(lambda: self._client.set_terminated(run_id, status), f"end the run {run_id}")
-
-    def _end_after_error(self, run_id: str, status: str) -> None:
+    def _end(self, status: str) -> None:
+        run_id = self._bound_id()
         try:
-            self._end(run_id, status)
+            self._send()
+        finally:
+            patiently(lambda: self._client.set_terminated(run_id, status), f"end the run {run_id}")
+
+    def _end_after_error(self, status: str) -> None:
+        try:
+            self._end(status)
         except TrackingError as error:
             # The error that ended the run matters more than the record of it.
-            logger.warning("Run %s is not marked as %s. %s", run_id, status, error)
+            logger.warning("Run %s is not marked as %s. %s", self._run_id, status, error)

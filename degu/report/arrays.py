@@ -1,0 +1,86 @@
+"""The test split with its predictions, as one file from which figures and confidence intervals are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from degu.data import Split
+from degu.ensemble.prediction import Prediction
+from degu.uncertainty import Spread
+
+TEST_ARRAYS = "evaluation/test.npz"
+"""Where a study keeps them in its folder."""
+
+
+class HeldOut(NamedTuple):
+    """Measurements and predictions of N test sequences and K targets, in the unit of the targets.
+
+    Attributes:
+        names: The K target names.
+        measured: Measurements `(N, K)`; NaN where there is none.
+        measured_std: Standard deviation over replicates `(N, K)`, or None.
+        ensemble: The ensemble's prediction with its members; `epistemic` is a standard deviation.
+        student: The student's, likewise.
+    """
+
+    names: tuple[str, ...]
+    measured: NDArray
+    measured_std: NDArray | None
+    ensemble: Prediction
+    student: Prediction
+
+
+def write_test_arrays(
+    folder: Path, names: Sequence[str], split: Split, ensemble: Prediction, student: Prediction, spread: Any
+) -> Path:
+    """Write the test split and its predictions.
+
+    Args:
+        folder: Folder of the study.
+        names: The K target names.
+        split: The test split.
+        ensemble: The ensemble's prediction of it.
+        student: The student's.
+        spread: The uncertainty function whose unit the epistemic columns have. They are left out unless it is a
+            `Spread`, because the unit of any other function is not known.
+
+    Returns:
+        Path of the file: arrays without pickled objects, equal byte for byte for equal contents.
+    """
+    arrays: dict[str, Any] = {
+        "target_names": np.array(names, dtype=np.str_),
+        "ids": split.ids,
+        "measured": split.targets,
+    }
+    if split.target_std is not None:
+        arrays["measured_std"] = split.target_std
+    for row, prediction in (("ensemble", ensemble), ("student", student)):
+        std = None
+        if prediction.epistemic is not None and isinstance(spread, Spread):
+            std = spread.to_std(prediction.epistemic)
+        for field, values in prediction._replace(epistemic=std)._asdict().items():
+            if values is not None:
+                arrays[f"{row}_{field}"] = values
+    path = folder / TEST_ARRAYS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+    return path
+
+
+def read_test_arrays(folder: Path) -> HeldOut | None:
+    """Read what `write_test_arrays` wrote; None where a study has no such file."""
+    path = folder / TEST_ARRAYS
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        ensemble, student = (
+            Prediction(**{field: stored.get(f"{row}_{field}") for field in Prediction._fields})
+            for row in ("ensemble", "student")
+        )
+        names = tuple(str(name) for name in stored["target_names"])
+        return HeldOut(names, stored["measured"], stored.get("measured_std"), ensemble, student)

@@ -1,0 +1,48 @@
+"""The command `degu report`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HELP = "write the report of a study as one HTML page"
+
+
+def add_report(verbs: Any) -> None:
+    """Add the command to a parser's subcommands.
+
+    Args:
+        verbs: What `argparse.ArgumentParser.add_subparsers` returned.
+    """
+    parser = verbs.add_parser("report", help=HELP, description=f"{HELP[0].upper()}{HELP[1:]}.")
+    parser.add_argument("study", help="its output folder; or its run id, whose artifacts are fetched")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="the page (default: report.html in the folder, or report-ID.html)"
+    )
+    parser.add_argument("--tracking-uri", "--uri", default=None, help="tracking URI of a run id (default: local store)")
+    parser.add_argument("--root", default="mlruns", help="folder of the local store (default: mlruns)")
+    parser.set_defaults(action=report)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report that the options ask for and print its path.
+
+    Raises:
+        DeguError: When there is no such study.
+    """
+    from degu.report.page import write_report
+
+    folder = Path(options.study)
+    if folder.is_dir():
+        path = write_report(folder, options.output)
+    else:
+        from degu.tracking.fetching import fetch_study
+
+        with tempfile.TemporaryDirectory() as fetched:
+            run_id = fetch_study(options.study, Path(fetched), options.tracking_uri, options.root)
+            path = write_report(Path(fetched), options.output or Path(f"report-{run_id[:12]}.html"))
+    sys.stdout.write(f"{path}\n")
+    return 0

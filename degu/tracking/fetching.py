@@ -1,0 +1,58 @@
+"""Brings what a study recorded back into a folder."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from degu.errors import TrackingError
+from degu.tracking.backend import patiently
+from degu.tracking.queries import show_study
+from degu.tracking.store import connect, locate
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_NOT_NEEDED = ("predictions", "weights")
+
+
+def fetch_study(run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns") -> str:
+    """Fetch a study's files, without weights and cached predictions, and its networks' histories.
+
+    Args:
+        run_id: Identifier of the study's run, or its first 6 or more characters.
+        folder: Where to put them, as they lie in the output folder of a study.
+        uri: Tracking URI; `None` for the local store.
+        root: Folder of the local store.
+
+    Returns:
+        The whole identifier.
+
+    Raises:
+        TrackingError: If the store cannot be used, there is not exactly one such run, or it recorded no results.
+    """
+    study = show_study(run_id, uri, root)
+    found = study.summary.run_id
+    if "results.json" not in study.artifacts:
+        raise TrackingError(
+            f"Expected the run of a finished study, received {found} ({study.summary.name}, {study.summary.status}), "
+            "which recorded no results.json. `degu runs list` shows the studies."
+        )
+    client = connect(locate(uri, root))
+    for path in dict.fromkeys(artifact.split("/")[0] for artifact in study.artifacts):
+        if path not in _NOT_NEEDED:
+            _fetch(client, found, path, folder)
+    (folder / "histories").mkdir()
+    for child in study.children:
+        path = f"history/{child.name}.json"
+        entries = patiently(partial(client.list_artifacts, child.run_id, "history"), "list the artifacts")
+        if path in [entry.path for entry in entries]:
+            _fetch(client, child.run_id, path, folder).replace(folder / "histories" / f"{child.name}.json")
+    return found
+
+
+def _fetch(client: MlflowClient, run_id: str, path: str, folder: Path) -> Path:
+    """Fetch one artifact; where it lies in the folder is the store's affair."""
+    fetched = patiently(lambda: client.download_artifacts(run_id, path, str(folder)), f"hand out the artifact {path}")
+    return Path(fetched)
