@@ -25,7 +25,7 @@ lint: $(SETUP) ## Check style and types
 	$(BIN)/mypy
 
 bench: $(SETUP) ## Run every benchmark
-	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/harness.py benchmarks/workload.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
 
 pins: ## Resolve the dependencies anew and write requirements.txt
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \

@@ -12,38 +12,52 @@ import degu
 ROOT = Path(degu.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "seeds", "progress", "quiet", "devices", "uncertainty", "metrics", "utils"), 0),
-    **dict.fromkeys(("data", "models", "augment", "losses"), 1),
+    **dict.fromkeys(("data", "models", "augment", "losses", "fused"), 1),
     **dict.fromkeys(("train",), 2),
     **dict.fromkeys(("ensemble", "stacked"), 3),
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
     **dict.fromkeys(("evaluation", "report"), 5),
-    **dict.fromkeys(("pipeline", "stages", "results", "recording", "config", "cli", "reproduce"), 6),
+    **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
+    **dict.fromkeys(("config", "cli", "reproduce", "verbs"), 6),
 }
 SIDE = {"tracking", "provenance"}
 """Beside the floors: known to the two top floors, and knowing errors alone."""
 
 NEIGHBOURS = {
     ("utils", "uncertainty"),
+    ("uncertainty", "metrics"),
     ("devices", "quiet"),
+    ("fused", "augment"),
+    ("ensemble", "stacked"),
     ("pipeline", "config"),
     ("pipeline", "recording"),
     ("pipeline", "results"),
     ("pipeline", "stages"),
+    ("pipeline", "trust"),
     ("results", "config"),
     ("stages", "config"),
     ("stages", "recording"),
+    ("trust", "config"),
+    ("trust", "results"),
+    ("trust", "stages"),
+    ("trained", "config"),
+    ("trained", "stages"),
+    ("verbs", "config"),
+    ("verbs", "trained"),
+    ("cli", "verbs"),
     ("cli", "config"),
     ("cli", "pipeline"),
     ("provenance", "tracking"),
+    ("attribution", "distill"),
 }
 """Imports within one floor."""
 
 HOMES = {
     "hydra": {"config", "cli"},
-    "omegaconf": {"config", "cli", "pipeline", "results", "stages"},
+    "omegaconf": {"config", "cli", "pipeline", "results", "stages", "trained", "trust"},
     "mlflow": {"tracking"},
-    "tensorflow": {"devices"},
-    "jax": {"devices"},
+    "tensorflow": {"attribution", "devices", "stacked"},
+    "jax": {"attribution", "devices", "stacked"},
 }
 
 

@@ -1,0 +1,153 @@
+"""An ensemble on one accelerator in one call: members side by side and the limits of the device.
+
+    KERAS_BACKEND=jax python benchmarks/gpu.py --json
+
+Prints, in float32 and in mixed bfloat16: the time of one plain Keras member (`model.fit` on one-hot arrays), of a
+stack of members, and their ratio; the time that the device needs at least, from the arithmetic and the memory traffic
+of a step over two ceilings that are measured here (a large matrix product, a large copy); what augmentation adds to the
+step. Runs on a CPU too, with smaller numbers: `--members 2 --steps 4 --repeats 2 --size 1024`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from harness import alternate, announce, environment, median, parser, ratio, report, table
+from keras import ops
+from workload import Workload
+
+from degu.augment import RandomDeletion, RandomMutation, RandomSubset, RandomTranslocation
+from degu.stacked.loop import Stack
+from degu.train.dynamic import augmented_model
+
+BYTES = {"float32": 4, "mixed_bfloat16": 2}
+
+
+def ceilings(policy: str, repeats: int, size: int) -> dict[str, float]:
+    """Measure what the device can do: FLOP/s of a matrix product and bytes/s of a copy, in the compute dtype."""
+    dtype = "bfloat16" if policy == "mixed_bfloat16" else "float32"
+    square = ops.ones((size, size), dtype)
+    vector = ops.ones((size * size * 4,), "float32")
+    chain = 8
+    product = _compiled(lambda x: _repeat(lambda y: ops.matmul(y, x) * (1 / size), x, chain))
+    copy = _compiled(lambda x: _repeat(lambda y: y + 1, x, chain))
+    seconds = alternate({"product": lambda: _wait(product(square)), "copy": lambda: _wait(copy(vector))}, repeats, 2)
+    # Steps of a chain may be fused: the copy is counted once, read and write.
+    return {
+        "flops_a_second": 2 * size**3 * chain / median(seconds["product"]),
+        "bytes_a_second": 2 * vector.shape[0] * 4 / median(seconds["copy"]),
+    }
+
+
+def _repeat(step: Callable[[Any], Any], x: Any, times: int) -> Any:
+    y = x
+    for _ in range(times):
+        y = step(y)
+    return y
+
+
+def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
+
+
+def _wait(value: Any) -> None:
+    """Wait for a result without copying all of it."""
+    np.asarray(ops.convert_to_numpy(ops.ravel(value)[:1]))
+
+
+def work_of_a_step(network: keras.Model, batch_size: int, policy: str) -> dict[str, float]:
+    """Count the arithmetic and the least memory traffic of one training step of one network.
+
+    Arithmetic: the products of convolutions and dense layers, forward, and twice that backward; the first layer has no
+    gradient of its input. Traffic: every product's output is written once and read once forward; backward it and its
+    gradient are read, and the gradient is written; Adam reads four arrays of the size of the weights and writes three.
+    """
+    flops = traffic = 0.0
+    products = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D | keras.layers.Dense)]
+    for layer in products:
+        positions = int(np.prod(layer.output.shape[1:-1], dtype=int))
+        forward = 2.0 * batch_size * positions * int(np.prod(layer.kernel.shape))
+        flops += forward * (2 if layer is products[0] else 3)
+        traffic += 5.0 * BYTES[policy] * batch_size * int(np.prod(layer.output.shape[1:]))
+    traffic += 7.0 * 4 * network.count_params()
+    return {"flops": flops, "bytes": traffic}
+
+
+def training(work: Workload, members: int, repeats: int) -> dict[str, list[float]]:
+    """Time an epoch of one plain member, of one member in a stack, and of a stack of members."""
+    (plain,), encoded = work.plain(1), work.encoded()
+    stacks = {f"stack of {count}": Stack(work.fits(count)) for count in (1, members)}
+    calls: dict[str, Callable[[], Any]] = {
+        "plain": lambda: plain.fit(encoded, work.targets, batch_size=work.batch_size, verbose=0)
+    }
+    for name, stack in stacks.items():
+        calls[name] = partial(stack.epoch, range(len(stack.fits)), 0)
+    return alternate(calls, repeats, warmup=2)
+
+
+def augmentation(work: Workload, members: int, repeats: int) -> dict[str, list[float]]:
+    """Time an epoch of a stack with and without three augmentations a sequence."""
+    augmented = Workload(work.tokens.shape[1], work.batch_size, work.steps)
+    three = partial(RandomSubset, max_augs_per_seq=3, seed=0)
+    augmented.build = lambda: augmented_model(
+        work.build(), three([RandomDeletion(), RandomTranslocation(), RandomMutation()]), work.tokens.shape[1]
+    )
+    stacks = {"plain stack": Stack(work.fits(members)), "augmented stack": Stack(augmented.fits(members))}
+    return alternate({name: partial(stack.epoch, range(members), 0) for name, stack in stacks.items()}, repeats, 2)
+
+
+def measure(policy: str, asked: Any) -> dict[str, Any]:
+    """Measure everything in one precision and print it."""
+    keras.config.set_dtype_policy(policy)
+    work = Workload(asked.length, asked.batch, asked.steps)
+    limits = ceilings(policy, asked.repeats, asked.size)
+    seconds = training(work, asked.members, asked.repeats)
+    stack = f"stack of {asked.members}"
+    counted = work_of_a_step(work.network(0), work.batch_size, policy)
+    arithmetic = asked.members * counted["flops"] / limits["flops_a_second"]
+    traffic = asked.members * counted["bytes"] / limits["bytes_a_second"]
+    step = median(seconds[stack]) / asked.steps
+    extra = augmentation(work, asked.members, asked.repeats)
+    rows: Sequence[tuple[str, Any]] = [
+        ("one plain member, ms a step", 1e3 * median(seconds["plain"]) / asked.steps),
+        ("stack of 1, ms a step", 1e3 * median(seconds["stack of 1"]) / asked.steps),
+        (f"{stack}, ms a step", 1e3 * step),
+        (f"{stack} over one plain member", str(ratio(seconds, stack, "plain"))),
+        ("arithmetic ceiling, TFLOP/s", limits["flops_a_second"] / 1e12),
+        ("memory ceiling, GB/s", limits["bytes_a_second"] / 1e9),
+        ("limit by arithmetic, ms a step", 1e3 * arithmetic),
+        ("limit by memory traffic, ms a step", 1e3 * traffic),
+        ("time over the larger limit", step / max(arithmetic, traffic)),
+        ("with three augmentations, times", str(ratio(extra, "augmented stack", "plain stack"))),
+    ]
+    print(table((policy, ""), rows), "\n", flush=True)
+    return dict(rows)
+
+
+def main() -> None:
+    """Measure, print and store."""
+    options = parser(__doc__)
+    options.add_argument("--members", type=int, default=10)
+    options.add_argument("--length", type=int, default=249, help="bases a sequence")
+    options.add_argument("--batch", type=int, default=128, help="sequences a step of one member")
+    options.add_argument("--steps", type=int, default=128, help="steps an epoch")
+    options.add_argument("--repeats", type=int, default=7)
+    options.add_argument("--size", type=int, default=8192, help="side of the matrices that measure the ceilings")
+    asked = options.parse_args()
+    found = environment()
+    announce(found)
+    report(asked, {policy: measure(policy, asked) for policy in BYTES}, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What tracking costs: the seconds spent in the tracker of a real study, and their share of a study of ten minutes.
+
+A small study (`experiment=smoke`) runs with tracking=mlflow in a fresh SQLite store and with tracking=none, in turn and
+each in a process of its own. With mlflow every call of the tracker is timed, the import of MLflow and the creation of
+the store included. A study pays some of it once and some for every epoch of every network, so that the share of ten
+minutes is
+
+    (seconds outside epochs + seconds an epoch x epochs) / 600
+
+for a study with an epoch a second (600 epochs), which is many: an epoch of DeepSTARR on its whole data set takes
+minutes. The store exists already in all studies but the first; both are shown.
+
+    python benchmarks/tracking.py --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness import announce, environment, measured, median, parser, report, table
+
+STUDY = 600.0
+EPOCHS = 600
+
+
+class Timed:
+    """A tracker that knows how long its calls took.
+
+    Args:
+        tracker: Does the work.
+        spent: Number of calls and seconds by name, shared by the trackers of one study.
+    """
+
+    def __init__(self, tracker: Any, spent: dict[str, list[float]]) -> None:
+        self._tracker = tracker
+        self._spent = spent
+
+    @property
+    def run_id(self) -> str:
+        return self._tracker.run_id
+
+    def start(self, name: str, tags: Mapping[str, str] | None = None) -> AbstractContextManager[Timed]:
+        return self._entered("start", self._tracker.start(name, tags))
+
+    def attach(self, run_id: str) -> AbstractContextManager[Timed]:
+        return self._entered("attach", self._tracker.attach(run_id))
+
+    def create(self, name: str, tags: Mapping[str, str] | None = None) -> str:
+        return self._timed("create", self._tracker.create, name, tags)
+
+    def config(self, frozen: Mapping[str, Any]) -> None:
+        self._timed("config", self._tracker.config, frozen)
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        self._timed("metrics" if step is None else "epoch", self._tracker.metrics, values, step)
+
+    def artifact(self, path: str | Path, folder: str = "") -> None:
+        self._timed("artifact", self._tracker.artifact, path, folder)
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        self._timed("tags", self._tracker.tags, values)
+
+    @contextmanager
+    def _entered(self, name: str, context: Any) -> Iterator[Timed]:
+        run = self._timed(name, context.__enter__)
+        try:
+            yield Timed(run, self._spent)
+        finally:
+            self._timed(f"{name}, end", context.__exit__, *sys.exc_info())
+
+    def _timed(self, name: str, call: Any, *arguments: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return call(*arguments)
+        finally:
+            self._spent[name].append(time.perf_counter() - start)
+
+
+def study(tracking: str, root: Path, experiment: str) -> None:
+    """Run a study and print what its tracker spent."""
+    from hydra import compose, initialize_config_dir
+
+    from degu.config import config_dir
+
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = compose("config", [f"experiment={experiment}", f"tracking={tracking}"])
+    from degu.pipeline import run
+    from degu.tracking import MLflowTracker, NullTracker
+
+    spent: dict[str, list[float]] = defaultdict(list)
+    start = time.perf_counter()
+    tracker = MLflowTracker(root=root / "mlruns") if tracking == "mlflow" else NullTracker()
+    spent["open the store"].append(time.perf_counter() - start)
+    with tempfile.TemporaryDirectory() as folder:
+        run(config, Timed(tracker, spent), Path(folder) / "output")
+    print(json.dumps({"seconds": time.perf_counter() - start, "spent": spent}))
+
+
+def run_study(tracking: str, root: Path, experiment: str) -> dict[str, Any]:
+    """Run a study in a process of its own and return what it printed."""
+    done = measured([sys.executable, __file__, "--study", tracking, "--root", str(root), "--experiment", experiment])
+    if done.code:
+        sys.exit(f"The study with tracking={tracking} failed with status {done.code}.")
+    return json.loads(done.output.splitlines()[-1])
+
+
+def share(spent: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return what a study of ten minutes spends on tracking, from what a small one spent."""
+    epoch = median(spent["epoch"])
+    once = sum(sum(values) for name, values in spent.items() if name != "epoch")
+    whole = once + EPOCHS * epoch
+    return {"once": once, "an_epoch": epoch, "ten_minutes": whole, "share": whole / STUDY}
+
+
+def main() -> None:
+    """Measure, print and store."""
+    made = parser(__doc__)
+    made.add_argument("--experiment", default="smoke", help="the study that is run")
+    made.add_argument("--repeats", type=int, default=3, help="studies of each kind")
+    made.add_argument("--study", choices=("mlflow", "none"), help=argparse.SUPPRESS)
+    made.add_argument("--root", type=Path, default=Path(), help=argparse.SUPPRESS)
+    options = made.parse_args()
+    if options.study:
+        study(options.study, options.root, options.experiment)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pairs = [
+            [run_study(tracking, root, options.experiment) for tracking in ("mlflow", "none")]
+            for _ in range(options.repeats)
+        ]
+    first, last = pairs[0][0]["spent"], pairs[-1][0]["spent"]
+    rows = [[name, len(values), 1e3 * median(values), sum(values)] for name, values in last.items()]
+    print(table(["call, existing store", "calls", "ms each", "seconds"], rows), end="\n\n")
+    shares = {"fresh store": share(first), "existing store": share(last)}
+    headers = ["share of a study of ten minutes", "once s", "an epoch ms", "whole s", "share"]
+    print(
+        table(
+            headers,
+            [
+                [name, found["once"], 1e3 * found["an_epoch"], found["ten_minutes"], f"{found['share']:.2%}"]
+                for name, found in shares.items()
+            ],
+        ),
+        end="\n\n",
+    )
+    seconds = {
+        tracking: [pair[place]["seconds"] for pair in pairs] for place, tracking in enumerate(("mlflow", "none"))
+    }
+    print(table(["whole small study", "seconds"], [[name, median(values)] for name, values in seconds.items()]))
+    found = environment("mlflow", "sqlalchemy")
+    announce(found)
+    report(options, {"spent": last, "shares": shares, "studies": seconds}, found)
+
+
+if __name__ == "__main__":
+    main()
