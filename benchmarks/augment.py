@@ -1,121 +1,153 @@
-"""Time of the augmentations next to evoaug_tf's operations of the same name, in one run.
+"""Time of the augmentations next to evoaug_tf, and what a list of three adds to a training step, in one run.
 
-Both sides are traced once and timed in turn, so that a change of the machine's load meets both. Prints
-milliseconds a batch (median) and their ratio, evoaug_tf over degu: above 1, degu is faster. `--jit` compiles both
-sides with XLA, which Keras does by itself on a GPU and not on a CPU.
+Operations: evoaug_tf's deletion, insertion, translocation and mutation, whose work is a loop over the sequences of a
+batch, next to those of the same name here, and three of them one after the other. Both sides are traced by
+`tf.function` and timed in turn; a ratio is evoaug_tf over degu, above 1 degu is faster. `--jit` compiles both sides
+with XLA as well, which Keras does by itself on a GPU and not on a CPU.
 
-    python benchmarks/augment.py --json results.json
+Training: a step of DeepSTARR with Adam, with and without a `RandomSubset` of three in front, both for Keras' plain
+network and for the training form that degu fits.
+
+    python benchmarks/augment.py --json
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import time
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import evoaug_tf.augment as theirs
+import keras
 import numpy as np
 import tensorflow as tf
+from harness import Ratio, alternate, announce, environment, median, parser, ratio, report, table
+from workload import Workload
 
 from degu import augment
+from degu.fused import training_form
+from degu.train.dynamic import augmented_model
 
-Call = Callable[[Any], Any]
+Change = Callable[[Any], Any]
 
 
-def evoaug_subset(x: Any) -> Any:
-    """Apply deletion, translocation and mutation one after the other, as evoaug_tf does for a subset of three."""
+def three() -> list[augment.Augmentation]:
+    """Return the augmentations of the lists of three."""
+    return [augment.RandomDeletion(), augment.RandomTranslocation(), augment.RandomMutation()]
+
+
+def evoaug_three(x: Any) -> Any:
+    """Apply the same three of evoaug_tf one after the other, as it does for a subset of three."""
     for operation in (theirs.RandomDeletion(), theirs.RandomTranslocation(), theirs.RandomMutation()):
         x = operation(x)
     return x
 
 
-def pairs() -> dict[str, tuple[Call, Call]]:
+def pairs() -> dict[str, tuple[Change, Change]]:
     """Return the operations, ours and theirs."""
-    three = [augment.RandomDeletion(), augment.RandomTranslocation(), augment.RandomMutation()]
-    ours: dict[str, augment.Augmentation] = {
-        "deletion": augment.RandomDeletion(seed=0),
-        "insertion": augment.RandomInsertion(keep_length=False, seed=0),
-        "translocation": augment.RandomTranslocation(seed=0),
-        "mutation": augment.RandomMutation(seed=0),
-        "subset of 3": augment.RandomSubset(three, max_augs_per_seq=3, seed=0),
+    layers = {
+        "deletion": (augment.RandomDeletion(seed=0), theirs.RandomDeletion()),
+        "insertion": (augment.RandomInsertion(keep_length=False, seed=0), theirs.RandomInsertion()),
+        "translocation": (augment.RandomTranslocation(seed=0), theirs.RandomTranslocation()),
+        "mutation": (augment.RandomMutation(seed=0), theirs.RandomMutation()),
+        "subset of 3": (augment.RandomSubset(three(), max_augs_per_seq=3, seed=0), evoaug_three),
     }
-    references: dict[str, Call] = {
-        "deletion": theirs.RandomDeletion(),
-        "insertion": theirs.RandomInsertion(),
-        "translocation": theirs.RandomTranslocation(),
-        "mutation": theirs.RandomMutation(),
-        "subset of 3": evoaug_subset,
-    }
-    return {name: (training(layer), references[name]) for name, layer in ours.items()}
+    return {name: (partial(layer, training=True), reference) for name, (layer, reference) in layers.items()}
 
 
-def training(layer: augment.Augmentation) -> Call:
-    """Return the layer's call in training."""
-    return lambda x: layer(x, training=True)
+def repeated(change: Change, x: Any, times: int, jit: bool) -> Callable[[], Any]:
+    """Return a traced call that changes a batch several times, so that the work counts and not the call."""
+
+    @partial(tf.function, autograph=False, jit_compile=jit)
+    def traced(x: Any) -> list[Any]:
+        changed: list[Any] = []
+        for _ in range(times):
+            # one after the other: what one time draws must not overlap with the time before
+            with tf.control_dependencies(changed[-1:]):
+                changed.append(change(x))
+        return changed
+
+    # one number is read, so that the call returns when the work is done
+    return lambda: float(traced(x)[-1][0, 0, 0])
 
 
-def measure(calls: tuple[Call, Call], x: Any, repeats: int, jit: bool) -> list[float]:
-    """Return the median milliseconds of both calls, timed in turn."""
-    traced = [tf.function(call, autograph=False, jit_compile=jit) for call in calls]
-    times: list[list[float]] = [[], []]
-    for repeat in range(repeats + 3):
-        for call, values in zip(traced, times, strict=True):
-            start = time.perf_counter()
-            call(x).numpy()
-            if repeat >= 3:
-                values.append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(values) for values in times]
+def operations(batch: int, length: int, times: int, repeats: int, jit: bool) -> dict[str, dict[str, Any]]:
+    """Measure and print the operations on one batch size."""
+    bases = np.random.default_rng(0).integers(0, 4, (batch, length))
+    x = tf.constant(np.eye(4, dtype="float32")[bases])
+    found: dict[str, dict[str, Any]] = {}
+    for name, (ours, reference) in pairs().items():
+        sides = {"degu": repeated(ours, x, times, jit), "evoaug_tf": repeated(reference, x, times, jit)}
+        seconds = alternate(sides, repeats, warmup=2)
+        each = {side: 1e3 * median(values) / times for side, values in seconds.items()}
+        found[name] = {"ms": each, "ratio": ratio(seconds, "evoaug_tf", "degu")}
+    rows = [[name, *values["ms"].values(), str(values["ratio"])] for name, values in found.items()]
+    title = f"\n{batch} x {length}{', XLA' if jit else ''}, ms"
+    print(title + "\n" + table(["", "degu", "evoaug_tf", "ratio (quartiles)"], rows), flush=True)
+    return found
 
 
-def environment() -> dict[str, Any]:
-    """Return the device and the versions that the numbers belong to."""
-    gpus = tf.config.list_physical_devices("GPU")
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else "CPU"
-    return {
-        "device": name,
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("tensorflow", "keras", "evoaug-tf")},
-    }
+def training_steps(work: Workload) -> dict[str, Callable[[], Any]]:
+    """Return one training step of each network, with and without augmentation."""
+    x, y = tf.constant(work.encoded()), tf.constant(work.targets)
+    calls: dict[str, Callable[[], Any]] = {}
+    for form, make in (("plain Keras", lambda model: model), ("training form", training_form)):
+        for name in ("without", "with"):
+            model = work.network(0)
+            if name == "with":
+                model = augmented_model(model, augment.RandomSubset(three(), seed=0), x.shape[1])
+            model = make(model)
+            model.compile("adam", "mse", jit_compile=False)
+            calls[f"{form}, {name}"] = partial(model.train_on_batch, x, y)
+    return calls
+
+
+def training(work: Workload, repeats: int) -> dict[str, dict[str, Any]]:
+    """Measure and print the steps."""
+    seconds = alternate(training_steps(work), repeats, warmup=3)
+    found: dict[str, dict[str, Any]] = {}
+    for form in dict.fromkeys(name.rpartition(", ")[0] for name in seconds):
+        pair = [f"{form}, {name}" for name in ("without", "with")]
+        added = [1e3 * (longer - shorter) for shorter, longer in zip(*(seconds[name] for name in pair), strict=True)]
+        found[form] = {
+            "ms": {name.rpartition(", ")[2]: 1e3 * median(seconds[name]) for name in pair},
+            "added_ms": median(added),
+            "ratio": ratio(seconds, pair[1], pair[0]),
+        }
+    rows = [[form, *values["ms"].values(), values["added_ms"], str(values["ratio"])] for form, values in found.items()]
+    title = f"\ntraining step, batch {work.batch_size}, with a subset of two out of three, ms"
+    print(title + "\n" + table(["", "without", "with", "added", "ratio (quartiles)"], rows), flush=True)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return dictionaries and numbers alone."""
+    if isinstance(value, Ratio):
+        return value._asdict()
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def main() -> None:
     """Measure, print and store."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=512, help="sequences a batch")
-    parser.add_argument("--length", type=int, default=249, help="bases a sequence")
-    parser.add_argument("--repeats", type=int, default=30, help="timed calls of each side")
-    parser.add_argument("--jit", action="store_true", help="compile both sides with XLA")
-    parser.add_argument("--json", type=Path, help="file to store the numbers in")
-    options = parser.parse_args()
-
-    bases = np.random.default_rng(0).integers(0, 4, (options.batch, options.length))
-    x = tf.constant(np.eye(4, dtype="float32")[bases])
-    report: dict[str, Any] = {
-        **environment(),
-        "batch": options.batch,
-        "length": options.length,
-        "jit": options.jit,
-    }
-    print("  ".join(f"{key} {value}" for key, value in report.items()))
-    report["milliseconds"] = {}
-    print(f"{'operation':<16}{'degu ms':>10}{'evoaug_tf ms':>14}{'ratio':>8}")
-    for name, calls in pairs().items():
-        ours, reference = measure(calls, x, options.repeats, options.jit)
-        report["milliseconds"][name] = {"degu": ours, "evoaug_tf": reference, "ratio": reference / ours}
-        print(f"{name:<16}{ours:>10.2f}{reference:>14.2f}{reference / ours:>8.1f}")
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    options = parser(__doc__)
+    options.add_argument("--batch", type=int, nargs="*", default=[512, 128], help="sequences a batch")
+    options.add_argument("--length", type=int, default=249, help="bases a sequence")
+    options.add_argument("--times", type=int, default=5, help="changes of a batch in one call")
+    options.add_argument("--repeats", type=int, default=20, help="timed calls of each side")
+    options.add_argument("--steps", type=int, default=40, help="timed training steps; 0 leaves them out")
+    options.add_argument("--jit", action="store_true", help="compile both sides with XLA, too")
+    asked = options.parse_args()
+    keras.utils.set_random_seed(0)
+    found = environment("evoaug-tf")
+    announce(found)
+    result: dict[str, Any] = {}
+    for jit in (False, True) if asked.jit else (False,):
+        for batch in asked.batch:
+            name = f"{'xla_' if jit else ''}{batch}x{asked.length}"
+            result[name] = operations(batch, asked.length, asked.times, asked.repeats, jit)
+    if asked.steps:
+        result["training_step"] = training(Workload(asked.length, 128, steps=1), asked.steps)
+    report(asked, plain(result), found)
 
 
 if __name__ == "__main__":

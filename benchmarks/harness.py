@@ -174,7 +174,7 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
-def measured(command: Sequence[str], env: Mapping[str, str] | None = None) -> Finished:
+def measured(command: Sequence[str], env: Mapping[str, str] | None = None, quiet: bool = False) -> Finished:
     """Run a command and measure its time and peak memory.
 
     The command is started by a small Python process, because a process inherits the peak of the one that starts it;
@@ -183,13 +183,19 @@ def measured(command: Sequence[str], env: Mapping[str, str] | None = None) -> Fi
     Args:
         command: Program and arguments.
         env: Variables beside those of this process.
+        quiet: Discard what it writes to its standard error.
     """
     reading, writing = os.pipe()
     launcher = [sys.executable, "-I", "-S", "-c", _MEASURED, str(writing), *command]
     start = time.perf_counter()
     try:
         done = subprocess.run(
-            launcher, stdout=subprocess.PIPE, text=True, pass_fds=(writing,), env={**os.environ, **(env or {})}
+            launcher,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            text=True,
+            pass_fds=(writing,),
+            env={**os.environ, **(env or {})},
         )
     finally:
         os.close(writing)

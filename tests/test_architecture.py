@@ -56,7 +56,7 @@ HOMES = {
     "hydra": {"config", "cli"},
     "omegaconf": {"config", "cli", "pipeline", "results", "stages", "trained", "trust"},
     "mlflow": {"tracking"},
-    "tensorflow": {"attribution", "devices", "stacked"},
+    "tensorflow": {"attribution", "augment", "devices", "stacked"},
     "jax": {"attribution", "devices", "stacked"},
 }
 

@@ -22,6 +22,8 @@ _PUBLIC = {
     "RandomSubset": "subset",
     "RandomTranslocation": "translocation",
     "RandomTranslocationBatch": "translocation",
+    "RowAugmentation": "base",
+    "Rows": "rows",
     "SeedStream": "seeds",
     "as_augmentation": "evoaug",
 }

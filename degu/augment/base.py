@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from degu.augment.rows import Rows
 from degu.augment.sampling import NUM_BASES
 from degu.augment.seeds import SeedStream
 from degu.errors import ConfigError, DataError
@@ -44,13 +45,18 @@ class Augmentation(keras.layers.Layer, ABC):
 
     @property
     def has_own_stream(self) -> bool:
-        """Whether every draw comes from the stream given to `transform`, so that networks do not depend on each other."""
+        """Whether every draw comes from the stream given to it, so that networks do not depend on each other."""
         return True
 
     @property
     def minimum_length(self) -> int:
         """Shortest sequence, in bases, that can be augmented."""
         return 1
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether `rearrange` does without the values of the rows."""
+        return False
 
     @abstractmethod
     def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
@@ -63,6 +69,18 @@ class Augmentation(keras.layers.Layer, ABC):
         Returns:
             Sequences (B, L + added_length, 4).
         """
+
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Change every sequence of a batch whose rows may have numbers in their place.
+
+        Args:
+            rows: Sequences of L positions.
+            seed: As in `transform`.
+
+        Returns:
+            Sequences of L + added_length positions.
+        """
+        return Rows(self.transform(rows.one_hot(), seed))
 
     def augment(
         self, x: keras.KerasTensor, seed: int | keras.random.SeedGenerator | keras.KerasTensor
@@ -124,15 +142,21 @@ class Augmentation(keras.layers.Layer, ABC):
             )
 
 
-def gate(mask: keras.KerasTensor, x: keras.KerasTensor, changed: keras.KerasTensor) -> keras.KerasTensor:
-    """Take the changed form of the sequences where the mask is true.
+class RowAugmentation(Augmentation):
+    """Abstract augmentation that only moves, drops and turns positions and draws bases.
 
-    Args:
-        mask: Boolean tensor (B,), or (1,) for one decision for the batch.
-        x: Sequences (B, L, 4) as they are.
-        changed: Their changed forms (B, L, 4).
-
-    Returns:
-        Sequences (B, L, 4).
+    A subclass writes `rearrange` in place of `transform`. In a `RandomSubset` it changes the numbers of rows.
     """
-    return ops.where(mask[:, None, None], changed, x)
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether `rearrange` does without the values of the rows."""
+        return True
+
+    @abstractmethod
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Change every sequence of a batch, as rows or as numbers alike."""
+
+    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
+        """Change the sequences (B, L, 4)."""
+        return self.rearrange(Rows(x), seed).one_hot()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from degu.augment.base import Augmentation
+from degu.augment.base import RowAugmentation
 from degu.augment.checks import check_lengths
-from degu.augment.sampling import pad_random, random_integers, take_positions
+from degu.augment.rows import Rows
+from degu.augment.sampling import integers, uniforms
 from degu.augment.seeds import SeedStream
 
 
 @keras.saving.register_keras_serializable(package="degu")
-class RandomDeletion(Augmentation):
+class RandomDeletion(RowAugmentation):
     """Delete one segment of every sequence and keep the length with random DNA at both ends.
 
     The segment's length d is uniform on delete_min ... delete_max, its start uniform on the L - d + 1 places
@@ -44,16 +44,15 @@ class RandomDeletion(Augmentation):
         """Shortest sequence, in bases, that can be augmented."""
         return max(1, self.delete_max)
 
-    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        """Delete a segment of each of the sequences (B, L, 4)."""
-        length = x.shape[1]
-        deleted = random_integers(self.delete_min, self.delete_max, ops.shape(x)[0], seed)
-        start = random_integers(0, length - deleted, ops.shape(x)[0], seed)
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Delete a segment of each sequence."""
+        first, second = uniforms(2, rows.batch, seed)
+        deleted = integers(first, self.delete_min, self.delete_max)
+        start = integers(second, 0, rows.length - deleted)
 
-        place = ops.arange(length, dtype="int32")[None, :]
         offset = self.delete_max // 2 - deleted // 2
-        source = place + ops.where(place < start + deleted // 2, offset, offset + deleted)
-        return take_positions(pad_random(x, self.delete_max, seed), source)
+        padded = rows.pad(self.delete_max, seed)
+        return padded.pieces(rows.length, offsets=[offset, offset + deleted], ends=[start + deleted // 2])
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

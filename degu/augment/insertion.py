@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from degu.augment.base import Augmentation
+from degu.augment.base import RowAugmentation
 from degu.augment.checks import check_lengths
-from degu.augment.sampling import pad_random, random_dna, random_integers, take_positions
+from degu.augment.rows import Rows
+from degu.augment.sampling import integers, uniforms
 from degu.augment.seeds import SeedStream
 from degu.errors import ConfigError
 
 
 @keras.saving.register_keras_serializable(package="degu")
-class RandomInsertion(Augmentation):
+class RandomInsertion(RowAugmentation):
     """Insert a stretch of random DNA into every sequence.
 
     The stretch's length d is uniform on insert_min ... insert_max, its place uniform on the L + 1 gaps, ends
@@ -59,22 +59,27 @@ class RandomInsertion(Augmentation):
         """Bases by which the output is longer than the input."""
         return 0 if self.keep_length else self.insert_max
 
-    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        """Insert random DNA into each of the sequences (B, L, 4)."""
-        batch, length = ops.shape(x)[0], x.shape[1]
-        inserted = random_integers(self.insert_min, self.insert_max, batch, seed)
-        gap = random_integers(0, length, batch, seed)
-        padded = pad_random(x, self.added_length, seed)
-        pool = ops.concatenate([padded, random_dna(batch, self.insert_max, x.dtype, seed)], axis=1)
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Insert random DNA into each sequence."""
+        if self.insert_max == 0:
+            return rows
+        first, second = uniforms(2, rows.batch, seed)
+        inserted = integers(first, self.insert_min, self.insert_max)
+        gap = integers(second, 0, rows.length)
 
-        # Where base 0 stands in the output; negative when the left end is cut off.
-        first = -(inserted // 2) if self.keep_length else (self.insert_max - inserted) // 2
-        place = ops.arange(length + self.added_length, dtype="int32")[None, :]
-        before = self.added_length // 2 - first
-        within = padded.shape[1] - gap - first
-        offset = ops.where(place < gap + first + inserted, within, before - inserted)
-        offset = ops.where(place < gap + first, before, offset)
-        return take_positions(pool, place + offset)
+        # Where base 0 comes to stand, negative when the left end is cut off; and how much is added behind the last.
+        start = -(inserted // 2) if self.keep_length else (self.insert_max - inserted) // 2
+        behind = 0 if self.keep_length else self.insert_max - inserted - start
+        # The stretch takes those of the new bases that the ends leave over.
+        left = self.added_length // 2
+        dna = rows.dna(self.insert_max, seed)
+        pool = rows.between(dna[:, self.insert_max - left :], dna)
+        opening = start + gap
+        return pool.pieces(
+            rows.length + self.added_length,
+            offsets=[left - start, left + rows.length + behind - opening, left - start - inserted],
+            ends=[opening, opening + inserted],
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

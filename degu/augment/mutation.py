@@ -8,9 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from degu.augment.base import Augmentation
+from degu.augment.base import RowAugmentation
 from degu.augment.checks import check_between
-from degu.augment.sampling import choose, put_positions, random_dna, take_positions
+from degu.augment.rows import Rows
+from degu.augment.sampling import choose
 from degu.augment.seeds import SeedStream
 
 # One redraw in four returns the base that was there.
@@ -18,7 +19,7 @@ CHANGED_SHARE = 0.75
 
 
 @keras.saving.register_keras_serializable(package="degu")
-class RandomMutation(Augmentation):
+class RandomMutation(RowAugmentation):
     """Redraw bases at random positions, so that a fraction of the sequence changes on average.
 
     Every sequence gets n different positions, all equally likely, and each is redrawn uniformly from A, C, G,
@@ -42,23 +43,16 @@ class RandomMutation(Augmentation):
         check_between(type(self).__name__, "mutate_frac", mutate_frac, 0.0, CHANGED_SHARE)
         self.mutate_frac = mutate_frac
 
-    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        """Redraw the chosen positions of sequences (B, L, 4)."""
-        batch, length = ops.shape(x)[0], x.shape[1]
-        wanted = length * self.mutate_frac / CHANGED_SHARE
-        least = math.floor(wanted)
-        most = math.ceil(wanted)
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Redraw the chosen positions of the sequences."""
+        wanted = rows.length * self.mutate_frac / CHANGED_SHARE
+        least, most = math.floor(wanted), math.ceil(wanted)
         if most == 0:
-            return x
-        positions = choose(batch, length, most, seed)
-        one_more = keras.random.uniform((batch, 1), dtype="float32", seed=seed) < wanted - least
-        counted = ops.logical_or(ops.arange(most)[None, :] < least, one_more)
-
-        present = take_positions(x, positions)
-        known = ops.any(ops.not_equal(present, 0), axis=-1)
-        redrawn = random_dna(batch, most, x.dtype, seed)
-        values = ops.where(ops.logical_and(counted, known)[:, :, None], redrawn, present)
-        return put_positions(x, positions, values)
+            return rows
+        positions = choose(rows.batch, rows.length, most, seed)
+        one_more = keras.random.uniform((1, rows.batch), dtype="float32", seed=seed) < wanted - least
+        counted = ops.logical_or(ops.arange(most)[:, None] < least, one_more)
+        return rows.redraw(positions, counted, seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

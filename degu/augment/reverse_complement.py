@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras import ops
 
-from degu.augment.base import Augmentation, gate
+from degu.augment.base import RowAugmentation
 from degu.augment.checks import check_between
+from degu.augment.rows import Rows
 from degu.augment.seeds import SeedStream
 
 
 @keras.saving.register_keras_serializable(package="degu")
-class RandomReverseComplement(Augmentation):
+class RandomReverseComplement(RowAugmentation):
     """Replace each sequence by its reverse complement with a given probability.
 
     Args:
@@ -30,11 +30,10 @@ class RandomReverseComplement(Augmentation):
         check_between(type(self).__name__, "probability", probability, 0.0, 1.0)
         self.probability = probability
 
-    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        """Turn the chosen ones of the sequences (B, L, 4)."""
-        chosen = keras.random.uniform((ops.shape(x)[0],), dtype="float32", seed=seed) < self.probability
-        # Reversing the base axis complements, because the bases stand in the order A, C, G, T.
-        return gate(chosen, x, ops.flip(x, axis=(1, 2)))
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Turn the chosen ones of the sequences."""
+        chosen = keras.random.uniform((rows.batch,), dtype="float32", seed=seed) < self.probability
+        return rows.where(chosen, rows.reverse_complement())
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

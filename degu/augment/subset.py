@@ -8,9 +8,10 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
-from degu.augment.base import Augmentation, gate
+from degu.augment.base import Augmentation
 from degu.augment.evoaug import as_augmentation
-from degu.augment.sampling import choose, pad_random, random_integers
+from degu.augment.rows import Rows
+from degu.augment.sampling import choose, integers
 from degu.augment.seeds import SeedStream
 from degu.errors import ConfigError
 
@@ -79,6 +80,11 @@ class RandomSubset(Augmentation):
         """Shortest sequence, in bases, that every augmentation of the list can change."""
         return max((augmentation.minimum_length for augmentation in self.augmentations), default=1)
 
+    @property
+    def moves_rows(self) -> bool:
+        """Whether every augmentation of the list can be made on row numbers."""
+        return all(augmentation.moves_rows for augmentation in self.augmentations)
+
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Check the shape of the sequences and build the augmentations."""
         super().build(input_shape)
@@ -94,13 +100,18 @@ class RandomSubset(Augmentation):
 
     def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
         """Apply to each of the sequences (B, L, 4) its subset."""
+        return self.rearrange(Rows(x), seed).one_hot()
+
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Apply to each sequence its subset."""
         if not self.augmentations:
-            return x
-        chosen = self.choose_subsets(ops.shape(x)[0], seed)
+            return rows
+        chosen = self.choose_subsets(rows.batch, seed)
         for index, augmentation in enumerate(self.augmentations):
-            unchanged = pad_random(x, augmentation.added_length, seed)
-            x = gate(chosen[:, index], unchanged, augmentation.transform(x, seed))
-        return x
+            rows = rows.numbered() if augmentation.moves_rows else Rows(rows.one_hot())
+            unchanged = rows.pad(augmentation.added_length, seed)
+            rows = unchanged.where(chosen[:, index], augmentation.rearrange(rows, seed))
+        return rows
 
     def choose_subsets(self, batch: int | keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
         """Draw which augmentations are applied.
@@ -116,9 +127,11 @@ class RandomSubset(Augmentation):
         rows = 1 if self.per == "batch" else batch
         count = len(self.augmentations)
         largest = min(self.max_augs_per_seq, count)
-        sizes = random_integers(largest if self.hard else 1, largest, rows, seed)
-        order = ops.where(ops.arange(largest)[None, :] < sizes, choose(rows, count, largest, seed), -1)
-        return ops.any(ops.equal(order[:, :, None], ops.arange(count)), axis=1)
+        order = choose(rows, count, largest, seed)
+        if not self.hard:
+            sizes = integers(keras.random.uniform((1, rows), dtype="float32", seed=seed), 1, largest)
+            order = ops.where(ops.arange(largest)[:, None] < sizes, order, -1)
+        return ops.any(ops.equal(order[:, :, None], ops.arange(count)), axis=0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -7,14 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from degu.augment.base import Augmentation
+from degu.augment.base import RowAugmentation
 from degu.augment.checks import check_lengths
-from degu.augment.sampling import random_integers, take_positions
+from degu.augment.rows import Rows
+from degu.augment.sampling import integers, uniforms
 from degu.augment.seeds import SeedStream
 
 
 @keras.saving.register_keras_serializable(package="degu")
-class RandomTranslocation(Augmentation):
+class RandomTranslocation(RowAugmentation):
     """Roll every sequence by a shift of its own; what leaves at one end enters at the other.
 
     The size of the shift is uniform on shift_min ... shift_max, its direction left or right with equal
@@ -44,24 +45,26 @@ class RandomTranslocation(Augmentation):
         """Shortest sequence, in bases, that can be augmented."""
         return self.shift_max + 1
 
-    def transform(self, x: keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        """Roll the sequences (B, L, 4)."""
-        length = x.shape[1]
-        shift = self._shifts(ops.shape(x)[0], seed)
-        return take_positions(x, (ops.arange(length, dtype="int32")[None, :] - shift) % length)
+    def rearrange(self, rows: Rows, seed: SeedStream) -> Rows:
+        """Roll the sequences."""
+        first, second = uniforms(2, self._shifts(rows), seed)
+        size = integers(first, self.shift_min, self.shift_max)
+        # To the right, or as far to the left.
+        right = ops.where(second < 0.5, size, rows.length - size)
+        return rows.pieces(rows.length, offsets=[rows.length - right, -right], ends=[right])
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "shift_min": self.shift_min, "shift_max": self.shift_max}
 
-    def _shifts(self, batch: int | keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        size = random_integers(self.shift_min, self.shift_max, batch, seed)
-        return size * (2 * random_integers(0, 1, batch, seed) - 1)
+    def _shifts(self, rows: Rows) -> int | keras.KerasTensor:
+        """Return how many shifts to draw."""
+        return rows.batch
 
 
 @keras.saving.register_keras_serializable(package="degu")
 class RandomTranslocationBatch(RandomTranslocation):
     """Roll all sequences of a batch by one shift; arguments and draw as in `RandomTranslocation`."""
 
-    def _shifts(self, batch: int | keras.KerasTensor, seed: SeedStream) -> keras.KerasTensor:
-        return ops.broadcast_to(super()._shifts(1, seed), (batch, 1))
+    def _shifts(self, rows: Rows) -> int | keras.KerasTensor:
+        return 1

@@ -118,10 +118,14 @@ class TokenFile(RowFile):
         DataError: No such file, or one that holds something else.
 
     Example:
-        >>> with RowWriter("tokens.npy") as writer:  # doctest: +SKIP
-        ...     for sequences in chunks:
+        >>> import tempfile
+        >>> from degu.data import tokenize
+        >>> path = Path(tempfile.mkdtemp()) / "tokens.npy"
+        >>> with RowWriter(path) as writer:
+        ...     for sequences in (["ACGT", "NNNN"], ["TTTT"]):
         ...         writer.append(tokenize(sequences))
-        >>> x = TokenFile("tokens.npy")  # doctest: +SKIP
+        >>> TokenFile(path).shape
+        (3, 4)
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -9,9 +9,9 @@ _PUBLIC = {
     "Folding": "inference",
     "Lowering": "products",
     "TrainingForm": "training",
-    "training_form": "training",
     "folded_weights": "inference",
     "inference_form": "inference",
+    "training_form": "training",
 }
 __all__ = sorted(_PUBLIC)
 

@@ -145,7 +145,7 @@ class _Copies:
 
     def _pool_first(self, pool: keras.layers.Layer, activation: keras.layers.Layer) -> Callable[..., Any]:
         new_pool, new_activation = self._copy(pool), self._copy(activation)
-        return lambda x: new_activation(new_pool(x))
+        return lambda x, training=None, mask=None: new_activation(new_pool(x))
 
     def _copy(self, layer: Any) -> Any:
         """Return the new layer in place of an old one, the same for every call; an operation without state is kept."""

@@ -126,14 +126,14 @@ def _fused_network(source: keras.Model, lowering: Lowering) -> keras.Model:
     return keras.models.clone_model(functional_copy(source), clone_function=lambda op: calls.get(id(op), op))
 
 
-def _pass_on(x: Any, mask: None = None) -> Any:
+def _pass_on(x: Any, training: None = None, mask: None = None) -> Any:
     return x
 
 
 def _block_call(chain: Chain, lowering: Lowering) -> Callable[..., Any]:
     block, activation = make_block(chain, lowering), chain.activation
 
-    def call(x: Any, mask: None = None) -> Any:
+    def call(x: Any, training: None = None, mask: None = None) -> Any:
         return block(x) if activation is None else activation(block(x))
 
     return call

@@ -20,7 +20,7 @@ def main(folder, precision):
     from degu.losses import MaskedMSE
     from degu.models import deepstarr
 
-    splits = synthetic(num_train=331, num_valid=80, num_test=80, length=48)
+    splits = synthetic(num_train=661, num_valid=80, num_test=80, length=48)
     data = splits.train.tokens, splits.train.targets
     weights, scores = {}, {}
     for engine in ("serial", "stacked"):
@@ -34,7 +34,7 @@ def main(folder, precision):
             engine=engine,
             standardize=True,
             loss=MaskedMSE(),
-            batch_size=32,
+            batch_size=64,
             max_epochs=5,
             es_patience=2,
             lr_patience=1,
