@@ -55,31 +55,28 @@ def pairs() -> dict[str, tuple[Change, Change]]:
     return {name: (partial(layer, training=True), reference) for name, (layer, reference) in layers.items()}
 
 
-def repeated(change: Change, x: Any, times: int, jit: bool) -> Callable[[], Any]:
-    """Return a traced call that changes a batch several times, so that the work counts and not the call."""
+def repeated(change: Change, x: Any, calls: int, jit: bool) -> Callable[[], Any]:
+    """Return some traced calls in a row, so that neither side starts on idle threads."""
+    traced = tf.function(change, autograph=False, jit_compile=jit)
 
-    @partial(tf.function, autograph=False, jit_compile=jit)
-    def traced(x: Any) -> list[Any]:
-        changed: list[Any] = []
-        for _ in range(times):
-            # one after the other: what one time draws must not overlap with the time before
-            with tf.control_dependencies(changed[-1:]):
-                changed.append(change(x))
-        return changed
+    def run() -> float:
+        for _ in range(calls):
+            changed = traced(x)
+        # one number is read, so that the work is done when this returns
+        return float(changed[0, 0, 0])
 
-    # one number is read, so that the call returns when the work is done
-    return lambda: float(traced(x)[-1][0, 0, 0])
+    return run
 
 
-def operations(batch: int, length: int, times: int, repeats: int, jit: bool) -> dict[str, dict[str, Any]]:
+def operations(batch: int, length: int, calls: int, repeats: int, jit: bool) -> dict[str, dict[str, Any]]:
     """Measure and print the operations on one batch size."""
     bases = np.random.default_rng(0).integers(0, 4, (batch, length))
     x = tf.constant(np.eye(4, dtype="float32")[bases])
     found: dict[str, dict[str, Any]] = {}
     for name, (ours, reference) in pairs().items():
-        sides = {"degu": repeated(ours, x, times, jit), "evoaug_tf": repeated(reference, x, times, jit)}
+        sides = {"degu": repeated(ours, x, calls, jit), "evoaug_tf": repeated(reference, x, calls, jit)}
         seconds = alternate(sides, repeats, warmup=2)
-        each = {side: 1e3 * median(values) / times for side, values in seconds.items()}
+        each = {side: 1e3 * median(values) / calls for side, values in seconds.items()}
         found[name] = {"ms": each, "ratio": ratio(seconds, "evoaug_tf", "degu")}
     rows = [[name, *values["ms"].values(), str(values["ratio"])] for name, values in found.items()]
     title = f"\n{batch} x {length}{', XLA' if jit else ''}, ms"
@@ -132,8 +129,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--batch", type=int, nargs="*", default=[512, 128], help="sequences a batch")
     options.add_argument("--length", type=int, default=249, help="bases a sequence")
-    options.add_argument("--times", type=int, default=5, help="changes of a batch in one call")
-    options.add_argument("--repeats", type=int, default=20, help="timed calls of each side")
+    options.add_argument("--calls", type=int, default=10, help="calls in a row")
+    options.add_argument("--repeats", type=int, default=20, help="timed rounds of calls")
     options.add_argument("--steps", type=int, default=40, help="timed training steps; 0 leaves them out")
     options.add_argument("--jit", action="store_true", help="compile both sides with XLA, too")
     asked = options.parse_args()
@@ -144,7 +141,7 @@ def main() -> None:
     for jit in (False, True) if asked.jit else (False,):
         for batch in asked.batch:
             name = f"{'xla_' if jit else ''}{batch}x{asked.length}"
-            result[name] = operations(batch, asked.length, asked.times, asked.repeats, jit)
+            result[name] = operations(batch, asked.length, asked.calls, asked.repeats, jit)
     if asked.steps:
         result["training_step"] = training(Workload(asked.length, 128, steps=1), asked.steps)
     report(asked, plain(result), found)

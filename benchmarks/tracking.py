@@ -8,7 +8,8 @@ share of ten minutes is
     (seconds outside epochs + 600 x an epoch + 60 x a sending) / 600
 
 for a study with an epoch a second, which is many: an epoch of DeepSTARR on its whole data set takes minutes. A sending
-is the slowest call at the end of an epoch. The store exists already in all studies but the first; both are shown.
+is taken to cost as much as the slowest end of a run, which sends what waits and marks the run as finished. The store
+exists already in all studies but the first; both are shown.
 
     python benchmarks/tracking.py --json
 """
@@ -125,7 +126,7 @@ def share(spent: Mapping[str, list[float]]) -> dict[str, float]:
     """Return what a study of ten minutes spends on tracking, from what a small one spent."""
     from degu.tracking.mlflow_tracker import SECONDS_A_CALL
 
-    epoch, sending = median(spent["epoch"]), max(spent["epoch"])
+    epoch, sending = median(spent["epoch"]), max(spent["start, end"])
     once = sum(sum(values) for name, values in spent.items() if name != "epoch")
     whole = once + EPOCHS * epoch + STUDY / SECONDS_A_CALL * sending
     return {"once": once, "epoch": epoch, "sending": sending, "ten_minutes": whole, "share": whole / STUDY}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from degu.data.row_files import chunks
 from degu.errors import DataError
+
+_ROWS_A_TIME = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +62,17 @@ class TargetScaler:
         Raises:
             DataError: A target that is never measured, or that has the same value in every row.
         """
-        values = np.asarray(targets, dtype=np.float64)
+        values = np.asarray(targets)
         if values.ndim != 2 or 0 in values.shape:
             raise DataError(f"targets: expected shape (N, K) with N and K at least 1, received {values.shape}.")
-        for column in range(values.shape[1]):
-            label = f"target {column} (counted from 0)" if names is None else f"target {names[column]!r}"
-            _require_spread(values[:, column], label)
-        return cls(np.nanmean(values, axis=0), np.nanstd(values, axis=0))
+        moments = []
+        for index in range(values.shape[1]):
+            label = f"target {index} (counted from 0)" if names is None else f"target {names[index]!r}"
+            column = values[:, index].astype(np.float64)
+            _require_spread(column, label)
+            moments.append((np.nanmean(column), np.nanstd(column)))
+        mean, scale = np.array(moments).T
+        return cls(mean, scale)
 
     @classmethod
     def identity(cls, num_targets: int) -> TargetScaler:
@@ -91,8 +98,7 @@ class TargetScaler:
         Raises:
             DataError: A last axis that is not K.
         """
-        array = self._checked(values)
-        return ((array - self.mean) / self.scale).astype(array.dtype, copy=False)
+        return self._by_rows(values, lambda rows: (rows - self.mean) / self.scale)
 
     def inverse(self, values: npt.ArrayLike) -> npt.NDArray[np.floating]:
         """Go from the common scale back to measured units.
@@ -106,8 +112,7 @@ class TargetScaler:
         Raises:
             DataError: A last axis that is not K.
         """
-        array = self._checked(values)
-        return (array * self.scale + self.mean).astype(array.dtype, copy=False)
+        return self._by_rows(values, lambda rows: rows * self.scale + self.mean)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return plain lists that JSON keeps exactly."""
@@ -129,6 +134,17 @@ class TargetScaler:
         if set(values) != {"mean", "scale"}:
             raise DataError(f"scaler: expected the keys 'mean' and 'scale', received {sorted(values)}.")
         return cls(np.array(values["mean"]), np.array(values["scale"]))
+
+    def _by_rows(
+        self, values: npt.ArrayLike, function: Callable[[npt.NDArray], npt.NDArray]
+    ) -> npt.NDArray[np.floating]:
+        """Apply a function in double precision, some rows at a time, and keep the dtype."""
+        array = self._checked(values)
+        mapped = np.empty(array.shape, array.dtype)
+        flat, flat_mapped = array.reshape(-1, len(self.mean)), mapped.reshape(-1, len(self.mean))
+        for rows in chunks(len(flat), _ROWS_A_TIME):
+            flat_mapped[rows] = function(flat[rows])
+        return mapped
 
     def _checked(self, values: npt.ArrayLike) -> npt.NDArray[np.floating]:
         array = np.asarray(values)

@@ -75,9 +75,9 @@ class Split:
             sha.update(part)
         return sha.hexdigest()
 
-    def _digest_parts(self) -> Iterator[bytes]:
+    def _digest_parts(self) -> Iterator[bytes | memoryview]:
         yield f"tokens {self.tokens.shape}".encode()
-        yield self.tokens.tobytes()
+        yield np.ascontiguousarray(self.tokens).data.cast("B")
         yield f"targets {self.targets.shape}".encode()
         yield _portable_bytes(self.targets)
         if self.target_std is not None:

@@ -82,3 +82,13 @@ def test_what_does_not_fit_is_refused() -> None:
         TargetScaler(np.zeros(1), np.ones(2))
     with pytest.raises(DataError, match=r"received \['mean', 'std'\]"):
         TargetScaler.from_dict({"mean": [0.0], "std": [1.0]})
+
+
+def test_rows_are_mapped_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+    scaler = TargetScaler(np.array([1.0, 2.0, 3.0]), np.array([10.0, 100.0, 0.5]))
+    whole = scaler.transform(values)
+    monkeypatch.setattr("degu.data.scaling._ROWS_A_TIME", 3)
+
+    np.testing.assert_array_equal(scaler.transform(values), whole)
+    np.testing.assert_allclose(whole, (values - scaler.mean) / scaler.scale, rtol=1e-6)
