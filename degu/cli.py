@@ -33,6 +33,8 @@ Options:
   -m, --multirun       run every combination of comma-separated values
   --cfg job            print the composed config and stop
   --config-dir DIR     a folder with config groups of your own
+  --allow PACKAGE      a package beside those of degu whose code the configs may run, such as your own; may be repeated;
+                       looked for in this folder too
   --debug              show the traceback of an error
 
 Groups and their choices (group=choice; then group.key=value changes one value):
@@ -96,11 +98,15 @@ def _run(arguments: list[str]) -> int:
     if "-h" in arguments or "--help" in arguments:
         sys.stdout.write(_run_help())
         return 0
+    from degu.allowed import pass_on, take_allowed
     from degu.config import check_overrides, config_dir, options_first
 
-    check_overrides(arguments)
+    allowed, arguments = take_allowed(arguments)
+    check_overrides(arguments, allowed)
+    pass_on(allowed)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.path.insert(0, str(Path.cwd()))
+    if allowed:
+        sys.path.insert(0, str(Path.cwd()))
     import hydra
 
     job = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(_job)
@@ -123,13 +129,15 @@ def _job(config: Any) -> float:
     """Run one study; Hydra calls this once, or once a combination of a multirun."""
     from hydra.core.hydra_config import HydraConfig
 
-    from degu.config import build
+    from degu.allowed import TRUSTED, passed_on
+    from degu.config import build, check_targets
 
     output_dir = Path(HydraConfig.get().runtime.output_dir).absolute()
     try:
         with quiet_native_stderr():
             from degu.pipeline import run
 
+        check_targets(config, (*TRUSTED, *passed_on()))
         command = ["degu", "run", *HydraConfig.get().overrides.task]
         result = run(config, build(config.tracking), output_dir, command)
     except DeguError as error:

@@ -15,6 +15,7 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from degu.allowed import HYDRA, TRUSTED, is_of, refuse_foreign, targets
 from degu.errors import ConfigError, DeguError, nearest
 
 PACKAGE = Path(__file__).parent
@@ -60,7 +61,7 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
     Raises:
         ConfigError: When a target cannot be found or called with these arguments.
     """
-    for target in _targets(frozen(node) if isinstance(node, DictConfig) else node):
+    for _, target in targets(frozen(node) if isinstance(node, DictConfig) else node):
         _check_arguments(target)
     try:
         return instantiate(node, *args, _convert_="all", **kwargs)
@@ -79,29 +80,20 @@ def check_targets(config: DictConfig, packages: Sequence[str] | None = None) -> 
     Raises:
         ConfigError: When a target comes from elsewhere, cannot be found, or has no such argument.
     """
-    for target in _targets(frozen(config)):
-        if packages is not None and not _is_from(target["_target_"], packages):
-            found = f"{target['_target_']}, other code that would be run. Allow its package by name if you trust it"
-            raise ConfigError(f"Expected _target_ from {', '.join(packages)}. Received: {found}")
+    plain = frozen(config)
+    if packages is not None:
+        refuse_foreign(plain, packages)
+    for _, target in targets(plain):
+        if packages is not None:
+            _refuse_passers_by(target["_target_"], packages)
         _check_arguments(target)
 
 
-def _is_from(name: str, packages: Sequence[str]) -> bool:
-    """Whether a target is of some packages, and not merely imported by one of their modules."""
-    if not any(f"{name}.".startswith(f"{package}.") for package in packages):
-        return False
-    return getattr(_find(name), "__module__", "").partition(".")[0] in (name.partition(".")[0], *packages)
-
-
-def _targets(node: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield node
-        for value in node.values():
-            yield from _targets(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _targets(value)
+def _refuse_passers_by(name: str, packages: Sequence[str]) -> None:
+    """Refuse what a module of the packages merely imports, such as `degu.data.table.os.remove`."""
+    home = str(getattr(_find(name), "__module__", ""))
+    if home.partition(".")[0] != name.partition(".")[0] and not is_of(home, packages):
+        raise ConfigError(f"Expected _target_: {name} to be defined there. Received: something of {home}")
 
 
 def _check_arguments(node: Mapping[str, Any]) -> None:
@@ -149,14 +141,16 @@ def options_first(arguments: Sequence[str]) -> list[str]:
     return [*options, *overrides]
 
 
-def check_overrides(arguments: Sequence[str]) -> None:
-    """Check the overrides of a command line before anything heavy is imported.
+def check_overrides(arguments: Sequence[str], allowed: Sequence[str] = ()) -> None:
+    """Check the overrides of a command line before anything heavy is imported, and before any code of a config is.
 
     Args:
         arguments: What follows `degu run`.
+        allowed: Packages beside those of degu whose code the configs may name.
 
     Raises:
-        ConfigError: When a key or a choice does not exist; the message names the nearest that does.
+        ConfigError: When a key or a choice does not exist; the message names the nearest that does. When a config names
+            code of another package.
     """
     from hydra import compose, initialize_config_dir
 
@@ -180,9 +174,10 @@ def check_overrides(arguments: Sequence[str]) -> None:
             values.append(override.key_or_group)
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         try:
-            config = compose("config", overrides=chosen)
+            config = compose("config", overrides=chosen, return_hydra_config=True)
         except HydraException as error:
             raise ConfigError(str(error)) from error
+    refuse_foreign(OmegaConf.to_container(config, resolve=False), (*TRUSTED, *HYDRA, *allowed))
     known = set(_keys(config)) | set(choices)
     for key in values:
         if key not in known and not key.startswith(("hydra.", "hydra/")):

@@ -19,20 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
+from degu.allowed import TRUSTED
 from degu.config import build, check_targets
 from degu.distill import Distiller
 from degu.ensemble import Ensembler, Member, Prediction, PredictionCache
 from degu.errors import ConfigError, DataError
 from degu.stages import new_ensembler, new_student
 from degu.train.weights import SUFFIX, load_weights
-
-TRUSTED = (
-    *("degu.augment", "degu.data", "degu.devices", "degu.distill", "degu.ensemble", "degu.evaluation", "degu.losses"),
-    *("degu.metrics", "degu.models", "degu.tracking", "degu.train", "degu.uncertainty", "evoaug_tf.augment"),
-    *("keras.activations", "keras.initializers", "keras.losses", "keras.metrics", "keras.optimizers"),
-    "keras.regularizers",
-)
-"""Packages whose functions and classes a study's config may name. Those that load models or write files are not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +82,7 @@ def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] 
     Args:
         folder: As `degu run` left it: `config.yaml`, `results.json` and `weights`.
         device: What to compute on, see `degu.devices.use_device`; precision is that of the study.
-        allowed: Packages beside `TRUSTED` whose code the config may name.
+        allowed: Packages beside `degu.allowed.TRUSTED` whose code the config may name.
 
     Raises:
         DataError: When something is missing in the folder.

@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
     **dict.fromkeys(("evaluation", "report"), 5),
     **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
-    **dict.fromkeys(("config", "cli", "reproduce", "verbs"), 6),
+    **dict.fromkeys(("allowed", "config", "cli", "reproduce", "verbs"), 6),
 }
 SIDE = {"tracking", "provenance"}
 """Beside the floors: known to the two top floors, and knowing errors alone."""
@@ -44,6 +44,9 @@ NEIGHBOURS = {
     ("trained", "stages"),
     ("verbs", "config"),
     ("verbs", "trained"),
+    ("trained", "allowed"),
+    ("config", "allowed"),
+    ("cli", "allowed"),
     ("cli", "verbs"),
     ("cli", "config"),
     ("cli", "pipeline"),

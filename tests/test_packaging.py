@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import degu
+from degu.allowed import TRUSTED, is_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -85,6 +86,13 @@ def test_what_is_imported_is_declared_and_the_reverse():
     modules = set(imported_modules()) - sys.stdlib_module_names - {"degu", "jax"}
     used = {module if module in owners[module] else canonicalize_name(owners[module][0]) for module in modules}
     assert used == {canonicalize_name(requirement.name) for requirement in declared()}
+
+
+def test_shipped_configs_name_trusted_code_alone():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "conf").rglob("*.yaml"))
+    targets = set(re.findall(r"_target_: (\S+)", text))
+    assert len(targets) > 30
+    assert not [target for target in targets if not is_of(target, TRUSTED)], "add it to degu.allowed.TRUSTED"
 
 
 def test_jax_is_an_extra():

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import re
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from degu.errors import ConfigError
 from degu.evaluation import shifted_sets
 from degu.evaluation.calibration import METHODS
 from degu.results import Answers
-from degu.trained import TRUSTED
 from degu.trust import assess, shifted_of
 
 SMALL = "data=synthetic data.num_train=30 data.num_valid=40 data.num_test=60 data.length=40"
@@ -131,10 +129,3 @@ def test_test_sequences_that_were_trained_on_are_neither_calibrated_on_nor_evalu
     assert "Nothing is calibrated: Expected test sequences that are in neither train nor valid" in caplog.text
     assert "test/uncertainty_epistemic/nll/student/mean" in found.metrics
     assert not [key for key in found.metrics if "conformal" in key]
-
-
-def test_every_shipped_config_can_be_loaded_from_a_studys_folder():
-    text = "".join(path.read_text() for path in config_dir().rglob("*.yaml"))
-    targets = set(re.findall(r"_target_: (\S+)", text))
-    assert len(targets) > 30
-    assert not [target for target in targets if not target.startswith(tuple(f"{part}." for part in TRUSTED))]

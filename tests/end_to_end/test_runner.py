@@ -196,7 +196,8 @@ def mylab(workplace):
         "_target_: mylab_model.linear\n_partial_: true\nhidden: 3\n"
     )
     tiny = [argument for argument in TINY if not argument.startswith("model.")]
-    return [*tiny, "--config-dir", str(workplace / "lab"), "model=linear", "model.hidden=2", "tracking=none"]
+    own = ["--config-dir", str(workplace / "lab"), "--allow", "mylab_model"]
+    return [*tiny, *own, "model=linear", "model.hidden=2", "tracking=none"]
 
 
 def test_an_architecture_from_outside(workplace, mylab):
@@ -205,6 +206,25 @@ def test_an_architecture_from_outside(workplace, mylab):
     assert summary["run_id"] == ""
     assert Path(summary["output_dir"]).parent.name == "outside"
     assert (Path(summary["output_dir"]) / "weights" / "student.weights.h5").is_file()
+
+
+def test_code_from_outside_is_not_even_imported_unless_it_is_allowed(workplace, mylab, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mylab_model.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["run", *(argument for argument in mylab if "mylab" not in argument and argument != "--allow")]) == 2
+    message = capsys.readouterr().err
+    assert "Received: mylab_model.linear, other code that would be run" in message
+    assert "--allow mylab_model" in message
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".py"]
+
+
+@pytest.mark.parametrize("value", ["model._target_=os.system", "trainer._target_=keras.models.load_model"])
+def test_a_target_on_the_command_line_is_refused_too(tmp_path, value):
+    done = degu("run", *TINY, value, "tracking=none", folder=tmp_path)
+    assert done.returncode == 2
+    assert f"Received: {value.partition('=')[2]}, other code" in done.stderr
+    assert not list(tmp_path.rglob("*.h5"))
 
 
 @pytest.mark.parametrize(
@@ -231,6 +251,7 @@ def test_mistakes_beside_configs_from_outside(workplace, mylab, monkeypatch, cap
         ("seed", "overrides of the form key=value. Received: 'seed'"),
         ("seed=0,1", "Expected one value in 'seed=0,1'. Received: several. Add -m"),
         ("--config-dir nowhere", "--config-dir to name a folder. Received: 'nowhere'"),
+        ("seed=1 --allow", "Expected --allow PACKAGE"),
         ("seed=[1", "overrides of the form key=value"),
     ],
 )
