@@ -8,7 +8,7 @@ SETUP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench pins clean
+.PHONY: help demo test lint docs bench pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ lint: $(SETUP) ## Check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: $(SETUP) ## Build the documentation into site/ and check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python docs/hooks/check_site.py site
+
 bench: $(SETUP) ## Run every benchmark
 	@for script in $(filter-out benchmarks/harness.py benchmarks/workload.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
 
@@ -37,7 +41,7 @@ pins: ## Resolve the dependencies anew and write requirements.txt
 	cp "$$folder/pins" requirements.txt
 
 clean: ## Remove .venv and caches; outputs/ and mlruns/ stay
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find degu tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SETUP): requirements.txt pyproject.toml
