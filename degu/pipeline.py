@@ -14,6 +14,7 @@ from degu.config import build, check_targets, frozen
 from degu.data import Splits
 from degu.errors import ConfigError
 from degu.evaluation import ShiftedSet
+from degu.inference.calibration import CALIBRATION
 from degu.provenance import collect
 from degu.recording import Recorder, epochs, write_json, write_text
 from degu.report.arrays import write_test_arrays
@@ -86,6 +87,8 @@ def run(
         study.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
         for name in RECORDED:
             study.artifact(output_dir / name)
+        if (output_dir / CALIBRATION).is_file():
+            study.artifact(output_dir / CALIBRATION)
         _report(study, output_dir)
     return result
 
@@ -123,6 +126,8 @@ def _study(
     clock.lap("prediction")
     trust = assess(config, splits, sets, ensembler, student, answers)
     write_json(output_dir / "evaluation" / "curves.json", trust.curves)
+    if trust.calibration is not None:
+        write_json(output_dir / CALIBRATION, trust.calibration.to_dict())
     clock.lap("trust")
     metrics = comparison(config, names, measured, answers) | trust.metrics
     study.metrics(metrics)

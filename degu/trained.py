@@ -8,6 +8,7 @@ studies are made of is refused, unless the user allows more.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,8 +25,14 @@ from degu.config import build, check_targets
 from degu.distill import Distiller
 from degu.ensemble import Ensembler, Member, Prediction, PredictionCache
 from degu.errors import ConfigError, DataError
+from degu.inference.calibration import CALIBRATION, IntervalCalibration
+from degu.inference.columns import prediction_columns
+from degu.inference.rules import GAUSSIAN, IntervalRule, uncalibrated
 from degu.stages import new_ensembler, new_student
 from degu.train.weights import SUFFIX, load_weights
+from degu.uncertainty import Spread
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,7 @@ class TrainedStudy:
         names: The K target names.
         length: Letters L of a sequence.
         known_range: Epistemic value, by row and target, above which a sequence is outside of what a model knows.
+        calibration: Gives intervals to new sequences; None where the study has none.
         ensembler: The ensemble with its members; it keeps no predictions.
     """
 
@@ -46,6 +54,7 @@ class TrainedStudy:
     names: tuple[str, ...]
     length: int
     known_range: dict[str, dict[str, float]]
+    calibration: IntervalCalibration | None
     ensembler: Ensembler
 
     @cached_property
@@ -75,6 +84,35 @@ class TrainedStudy:
         limits = self.known_range.get(row)
         return None if limits is None else np.array([limits[name] for name in self.names])
 
+    def rule(self, row: str, confidence_level: float = 0.9, method: str | None = None) -> IntervalRule:
+        """Return how predictions of a model become intervals.
+
+        Args:
+            row: `"ensemble"` or `"student"`.
+            confidence_level: Probability that an interval holds a measurement.
+            method: One of `degu.inference.METHODS`; None for the study's default of each target. Without a calibration
+                that is `gaussian`, whose intervals are not calibrated; a warning in the log says so.
+
+        Raises:
+            ConfigError: When level or method do not exist, or the study was not calibrated for the method.
+        """
+        if self.calibration is not None:
+            return self.calibration.rule(row, self.names, confidence_level, method)
+        if method not in (None, GAUSSIAN):
+            raise ConfigError(
+                f"Expected a study with {CALIBRATION} for the interval method {method!r}. Received: {self.folder}, "
+                "which has none. Run the study with evaluation.calibration, or ask for the method gaussian"
+            )
+        log.warning("%s has no %s: intervals are those of the models, not calibrated", self.folder, CALIBRATION)
+        return uncalibrated(self.names, confidence_level)
+
+    def columns(self, prediction: Prediction, row: str, rule: IntervalRule) -> dict[str, NDArray]:
+        """Return a prediction of a model as columns of a table; see `degu.inference.prediction_columns`."""
+        spread = self.ensembler.uncertainty_fun
+        return prediction_columns(
+            prediction, self.names, spread if isinstance(spread, Spread) else None, rule, self.limit(row)
+        )
+
 
 def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] = ()) -> TrainedStudy:
     """Load a study from its output folder.
@@ -96,11 +134,12 @@ def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] 
     assert isinstance(config, DictConfig)
     check_targets(config, (*TRUSTED, *allowed))
     build(config.device, device=device)
+    calibration = IntervalCalibration.load(home)
     names, length = tuple(results["targets"]), int(results["data"]["length"])
     ensembler = new_ensembler(config, length, len(names), PredictionCache(in_memory=0))
     for index in range(results["members"]):
         ensembler.members.append(Member.at(_existing(home / "weights" / f"member_{index}{SUFFIX}")))
-    return TrainedStudy(home, config, names, length, results["known_range"], ensembler)
+    return TrainedStudy(home, config, names, length, results["known_range"], calibration, ensembler)
 
 
 def _existing(path: Path) -> Path:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,13 @@ from degu.config import build
 from degu.data import Split, Splits
 from degu.ensemble import Ensembler, Prediction, PredictionCache
 from degu.errors import CalibrationError, ConfigError, nearest
-from degu.evaluation.assessment import Assessment, Calibrated, assess_uncertainty, calibrate
+from degu.evaluation.assessment import Calibrated, assess_uncertainty, calibrate
 from degu.evaluation.calibration import METHODS, Calibrator
 from degu.evaluation.evidence import Evidence, drawn_for_calibration, usable
 from degu.evaluation.explanations import consistency_rows, explanation_consistency
 from degu.evaluation.shift import shift_metrics, shift_rows
 from degu.evaluation.shifted_sets import ShiftedSet
+from degu.inference.calibration import IntervalCalibration
 from degu.metrics import Bootstrap
 from degu.results import Answers
 from degu.stages import TrainedStudent
@@ -40,6 +41,20 @@ from degu.uncertainty import Spread, row_digests
 
 log = logging.getLogger(__name__)
 PREFIX = "test/attribution/"
+
+
+class Trust(NamedTuple):
+    """What `assess` found.
+
+    Attributes:
+        metrics: Flat metrics.
+        curves: What figures are drawn from; see the module's first lines.
+        calibration: Gives new sequences their intervals; None where nothing was calibrated.
+    """
+
+    metrics: dict[str, float]
+    curves: dict[str, Any]
+    calibration: IntervalCalibration | None = None
 
 
 def shifted_of(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
@@ -89,7 +104,7 @@ def assess(
     ensembler: Ensembler,
     student: TrainedStudent,
     answers: Answers,
-) -> Assessment:
+) -> Trust:
     """Evaluate whatever the config asks for.
 
     Args:
@@ -101,15 +116,16 @@ def assess(
         answers: Their predictions of the validation and test splits.
 
     Returns:
-        Flat metrics, and curves by section; see the module's first lines.
+        Flat metrics, curves by section, see the module's first lines, and the calibration of intervals for new
+        sequences.
     """
     names, settings = splits.target_names, config.evaluation
     predict = _models(ensembler, student)
     metrics: dict[str, float] = {}
     curves: dict[str, Any] = {}
+    calibration = None
     if settings.uncertainty is not None:
-        found = _uncertainty(config, splits, answers, predict)
-        metrics, curves = dict(found.metrics), dict(found.curves)
+        metrics, curves, calibration = _uncertainty(config, splits, answers, predict)
     if sets:
         shift = shift_metrics("test", names, sets, predict, build(config.uncertainty), build(settings.eval_fun))
         metrics, curves = metrics | shift, curves | {"shift": shift_rows(shift)}
@@ -118,7 +134,7 @@ def assess(
         count = settings.attribution.num_sequences
         maps = explanation_consistency(splits.test, names, members, student.network, columns, count, PREFIX)
         metrics, curves = metrics | maps, curves | {"consistency": consistency_rows(maps, PREFIX)}
-    return Assessment(metrics, curves)
+    return Trust(metrics, curves, calibration)
 
 
 def _models(ensembler: Ensembler, student: TrainedStudent) -> dict[str, Callable[[NDArray], Prediction]]:
@@ -139,19 +155,19 @@ def _models(ensembler: Ensembler, student: TrainedStudent) -> dict[str, Callable
 
 def _uncertainty(
     config: DictConfig, splits: Splits, answers: Answers, predict: Mapping[str, Callable[[NDArray], Prediction]]
-) -> Assessment:
+) -> Trust:
     """Evaluate uncertainties on the test rows, or on those that are not calibrated on."""
     spread, settings = build(config.uncertainty), config.evaluation
     valid, test = (
         _evidence(split, {"ensemble": answers.ensemble[name], "student": answers.student[name]}, spread)
         for name, split in (("valid", splits.valid), ("test", splits.test))
     )
-    evaluated, calibrated, count = test, None, 0
+    evaluated, calibrated, kept = test, None, None
     if settings.calibration is not None:
         try:
             calibration, evaluated = _shared_out(settings.calibration, splits, test, predict, spread)
             calibrated = _calibrated(settings.calibration, splits, valid, calibration, evaluated, spread)
-            count = len(calibration.digests)
+            kept = IntervalCalibration.fit(calibration, spread, splits.target_names)
         except CalibrationError as error:
             log.warning("Nothing is calibrated: %s", error)
             evaluated = test
@@ -164,9 +180,8 @@ def _uncertainty(
         settings.uncertainty.confidence_levels,
         Bootstrap(settings.uncertainty.num_resamples, seed=config.seed) if settings.uncertainty.num_resamples else None,
     )
-    return Assessment(
-        found.metrics, found.curves | {"rows": {"calibrated": count, "evaluated": len(evaluated.digests)}}
-    )
+    rows = {"calibrated": kept.rows if kept else 0, "evaluated": len(evaluated.digests)}
+    return Trust(found.metrics, found.curves | {"rows": rows}, kept)
 
 
 def _evidence(split: Split, predictions: Mapping[str, Prediction], spread: Spread) -> Evidence:

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("train",), 2),
     **dict.fromkeys(("ensemble", "stacked"), 3),
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
-    **dict.fromkeys(("evaluation", "report"), 5),
+    **dict.fromkeys(("evaluation", "inference", "report"), 5),
     **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
     **dict.fromkeys(("allowed", "config", "cli", "reproduce", "verbs"), 6),
 }
@@ -52,6 +52,7 @@ NEIGHBOURS = {
     ("cli", "pipeline"),
     ("provenance", "tracking"),
     ("attribution", "distill"),
+    ("inference", "evaluation"),
 }
 """Imports within one floor."""
 

@@ -1,0 +1,23 @@
+"""Predictions of new sequences: intervals that a study was calibrated for, columns of a table."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "CALIBRATION": "degu.inference.calibration",
+    "GAUSSIAN": "degu.inference.rules",
+    "METHODS": "degu.inference.rules",
+    "IntervalCalibration": "degu.inference.calibration",
+    "IntervalRule": "degu.inference.rules",
+    "prediction_columns": "degu.inference.columns",
+    "uncalibrated": "degu.inference.rules",
+}
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'degu.inference' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
