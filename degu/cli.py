@@ -15,6 +15,7 @@ from degu.errors import DeguError
 from degu.quiet import quiet_native_stderr
 from degu.report.command import add_report
 from degu.verbs.attribute import add_attribute
+from degu.verbs.compare import add_compare
 from degu.verbs.variants import add_variants
 
 USER_ERROR = 2
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(action=lambda _: parser.error(f"expected a command: {', '.join(verbs.choices)}"))
     verbs.add_parser("run", help="run a study: data, ensemble, student, comparison", add_help=False)
     add_report(verbs)
+    add_compare(verbs)
     add_attribute(verbs)
     add_variants(verbs)
     runs = verbs.add_parser("runs", help="look at recorded studies")
