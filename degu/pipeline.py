@@ -17,7 +17,7 @@ from degu.evaluation import ShiftedSet
 from degu.inference.calibration import CALIBRATION
 from degu.provenance import collect
 from degu.recording import Recorder, epochs, write_json, write_text
-from degu.report.arrays import write_test_arrays
+from degu.report.arrays import write_logos, write_test_arrays
 from degu.report.page import REPORT, write_report
 from degu.report.table import comparison_table
 from degu.results import EVALUATED, Answers, check_objective, comparison, known_range, of_networks, rehearsal
@@ -128,6 +128,8 @@ def _study(
     write_json(output_dir / "evaluation" / "curves.json", trust.curves)
     if trust.calibration is not None:
         write_json(output_dir / CALIBRATION, trust.calibration.to_dict())
+    if trust.logos is not None:
+        write_logos(output_dir, trust.logos)
     clock.lap("trust")
     metrics = comparison(config, names, measured, answers) | trust.metrics
     study.metrics(metrics)

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from degu.config import build
-from degu.data import Split, Splits
+from degu.data import Splits
 from degu.ensemble import Ensembler, Prediction, PredictionCache
 from degu.errors import CalibrationError, ConfigError, nearest
 from degu.evaluation.assessment import Calibrated, assess_uncertainty, calibrate
 from degu.evaluation.calibration import METHODS, Calibrator
-from degu.evaluation.evidence import Evidence, drawn_for_calibration, usable
-from degu.evaluation.explanations import consistency_rows, explanation_consistency
+from degu.evaluation.evidence import Evidence, drawn_for_calibration, evidence_of
+from degu.evaluation.explanations import consistency_rows, explain, explanation_consistency, logo_arrays
 from degu.evaluation.shift import shift_metrics, shift_rows
 from degu.evaluation.shifted_sets import ShiftedSet
 from degu.inference.calibration import IntervalCalibration
@@ -50,11 +50,13 @@ class Trust(NamedTuple):
         metrics: Flat metrics.
         curves: What figures are drawn from; see the module's first lines.
         calibration: Gives new sequences their intervals; None where nothing was calibrated.
+        logos: What logos are drawn from, see `degu.evaluation.explanations.logo_arrays`; None where there are none.
     """
 
     metrics: dict[str, float]
     curves: dict[str, Any]
     calibration: IntervalCalibration | None = None
+    logos: dict[str, NDArray] | None = None
 
 
 def shifted_of(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
@@ -117,24 +119,27 @@ def assess(
 
     Returns:
         Flat metrics, curves by section, see the module's first lines, and the calibration of intervals for new
-        sequences.
+        sequences, and what logos are drawn from.
     """
     names, settings = splits.target_names, config.evaluation
     predict = _models(ensembler, student)
     metrics: dict[str, float] = {}
     curves: dict[str, Any] = {}
-    calibration = None
+    calibration = logos = None
     if settings.uncertainty is not None:
-        metrics, curves, calibration = _uncertainty(config, splits, answers, predict)
+        metrics, curves, calibration, _ = _uncertainty(config, splits, answers, predict)
     if sets:
         shift = shift_metrics("test", names, sets, predict, build(config.uncertainty), build(settings.eval_fun))
         metrics, curves = metrics | shift, curves | {"shift": shift_rows(shift)}
     if settings.attribution is not None and settings.attribution.num_sequences:
         members, columns = ensembler.load_members(), student.distiller.columns
         count = settings.attribution.num_sequences
-        maps = explanation_consistency(splits.test, names, members, student.network, columns, count, PREFIX)
+        explained = explain(splits.test, names, members, student.network, columns, count)
+        maps = explanation_consistency(explained, PREFIX)
         metrics, curves = metrics | maps, curves | {"consistency": consistency_rows(maps, PREFIX)}
-    return Trust(metrics, curves, calibration)
+        if num_logos := settings.attribution.get("num_logos"):
+            logos = logo_arrays(explained, splits.test.ids, num_logos)
+    return Trust(metrics, curves, calibration, logos)
 
 
 def _models(ensembler: Ensembler, student: TrainedStudent) -> dict[str, Callable[[NDArray], Prediction]]:
@@ -159,7 +164,7 @@ def _uncertainty(
     """Evaluate uncertainties on the test rows, or on those that are not calibrated on."""
     spread, settings = build(config.uncertainty), config.evaluation
     valid, test = (
-        _evidence(split, {"ensemble": answers.ensemble[name], "student": answers.student[name]}, spread)
+        evidence_of(split, {"ensemble": answers.ensemble[name], "student": answers.student[name]}, spread)
         for name, split in (("valid", splits.valid), ("test", splits.test))
     )
     evaluated, calibrated, kept = test, None, None
@@ -184,11 +189,6 @@ def _uncertainty(
     return Trust(found.metrics, found.curves | {"rows": rows}, kept)
 
 
-def _evidence(split: Split, predictions: Mapping[str, Prediction], spread: Spread) -> Evidence:
-    predictions = {row: usable(prediction, spread) for row, prediction in predictions.items()}
-    return Evidence(split.targets, predictions, row_digests(split.tokens))
-
-
 def _used(splits: Splits) -> dict[str, NDArray[np.str_]]:
     return {"train": row_digests(splits.train.tokens), "valid": row_digests(splits.valid.tokens)}
 
@@ -208,7 +208,7 @@ def _shared_out(
         calibration, evaluated = test.select(new & drawn), test.select(new & ~drawn)
     else:
         predictions = {row: model(splits.calibration.tokens) for row, model in predict.items()}
-        own = _evidence(splits.calibration, predictions, spread)
+        own = evidence_of(splits.calibration, predictions, spread)
         calibration = own.select(~np.isin(own.digests, known))
         evaluated = test.select(~np.isin(test.digests, np.concatenate([known, own.digests])))
     if not len(calibration.digests) or not len(evaluated.digests):

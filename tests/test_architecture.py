@@ -28,6 +28,7 @@ NEIGHBOURS = {
     ("uncertainty", "metrics"),
     ("devices", "quiet"),
     ("fused", "augment"),
+    ("augment", "data"),
     ("ensemble", "stacked"),
     ("pipeline", "config"),
     ("pipeline", "recording"),

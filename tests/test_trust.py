@@ -54,7 +54,7 @@ def test_shifted_sets_follow_the_config(splits):
 def test_everything_can_be_left_out(splits):
     config = composed(" ".join(f"evaluation.{part}=null" for part in OFF))
     assert shifted_of(config, splits) == []
-    assert assess(config, splits, [], None, None, None) == ({}, {}, None)
+    assert assess(config, splits, [], None, None, None) == ({}, {}, None, None)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _PUBLIC = {
     "Rows": "rows",
     "SeedStream": "seeds",
     "as_augmentation": "evoaug",
+    "rewrite": "rewriting",
 }
 
 __all__ = sorted([*_PUBLIC, "register"])

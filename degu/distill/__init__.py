@@ -9,6 +9,7 @@ _PUBLIC = {
     "Distiller": "degu.distill.distiller",
     "StudentEvaluation": "degu.distill.distiller",
     "StudentColumns": "degu.distill.targets",
+    "distill_with_copies": "degu.distill.copies",
     "export_student": "degu.distill.export",
     "student_targets": "degu.distill.targets",
 }

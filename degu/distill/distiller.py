@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, get_args
 from weakref import WeakKeyDictionary
 
 import keras
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from degu.augment import RandomSubset
 from degu.augment.subset import Per
 from degu.data.row_files import TokenFile
+from degu.distill.copies import with_unlabelled
 from degu.distill.stages import LiveStages
 from degu.distill.targets import (
     StudentColumns,
@@ -151,12 +153,16 @@ class Distiller:
         save_prefix: str | Path = "student",
         batch_size: int = 512,
         *,
+        unlabelled: ArrayLike | None = None,
         seed: int = 0,
         overwrite: bool = False,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         **train_kwargs: Any,
     ) -> tuple[str, Any]:
         """Train a student on the ensemble's predictions.
+
+        The members have fitted the training sequences, so they agree on them more than on new ones. Sequences without
+        a measurement show the student what the ensemble thinks of new ones; see `degu.distill.distill_with_copies`.
 
         Args:
             x_train: Tokens `(N, L)` uint8 or encoded sequences `(N, L, 4)`.
@@ -168,6 +174,7 @@ class Distiller:
             validation_data: `(x, y)` for early stopping.
             save_prefix: Weights go to `<save_prefix>.weights.h5`; folders are made as needed.
             batch_size: Sequences a batch when the teachers predict.
+            unlabelled: Further sequences in the form of `x_train`, which the ensemble alone labels.
             seed: Seed of the student, independent of the members of the same seed.
             overwrite: Allow replacing a weight file that exists.
             callbacks: Keras callbacks.
@@ -182,9 +189,8 @@ class Distiller:
         """
         student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
         recipe = recipe_of(train_fun, self._weighted(train_kwargs), self.standardize, callbacks)
-        return self._train_student(
-            student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
-        )
+        measured = TrainingSet(x_train, y_train, validation_data)
+        return self._train_student(student, recipe, measured, save_prefix, batch_size, seed, overwrite, unlabelled)
 
     def distill_student_dynamic(
         self,
@@ -266,6 +272,7 @@ class Distiller:
         batch_size: int,
         seed: int,
         overwrite: bool,
+        unlabelled: ArrayLike | None = None,
     ) -> tuple[str, Any]:
         path = Path(f"{save_prefix}{SUFFIX}")
         check_arguments(recipe.train_fun, recipe.arguments)
@@ -275,13 +282,14 @@ class Distiller:
                 f"Expected at least 2 members, whose disagreement a student learns. Received: {self.num_ensemble}"
             )
         check_student(self.columns, student, self.standardize)
+        x = measured.x if unlabelled is None else with_unlabelled(measured.x, unlabelled)
         teaching = self._teach(measured.x, batch_size)
         activity = training_activity(teaching, measured.y, self.alpha)
-        data = TrainingSet(
-            measured.x,
-            student_targets(self.columns, teaching, activity),
-            self._validation(measured.validation, batch_size),
-        )
+        targets = student_targets(self.columns, teaching, activity)
+        if unlabelled is not None:
+            guess = self._teach(unlabelled, batch_size)
+            targets = np.concatenate([targets, student_targets(self.columns, guess, guess.mean)])
+        data = TrainingSet(x, targets, self._validation(measured.validation, batch_size))
         student_seed = derive_seed(seed, "student")
         training = network_fits("student", student, student_seed, recipe, data, path)
         [(history, _)] = train_together([training], [student_seed], "student")

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from degu.data.split import Split
 from degu.ensemble.prediction import Prediction
 from degu.evaluation.uncertainty import predicted_stds
-from degu.uncertainty import Spread
+from degu.uncertainty import Spread, row_digests
 
 
 class Evidence(NamedTuple):
@@ -31,6 +32,18 @@ class Evidence(NamedTuple):
         """Return some rows: row numbers, counted from 0, or a mask `(N,)`."""
         predictions = {row: prediction.select(rows) for row, prediction in self.predictions.items()}
         return Evidence(self.measured[rows], predictions, self.digests[rows])
+
+
+def evidence_of(split: Split, predictions: Mapping[str, Prediction], spread: Spread) -> Evidence:
+    """Return the rows of a split with what models predict for them.
+
+    Args:
+        split: N sequences with K targets.
+        predictions: By row of a table; aleatoric columns are made `usable`.
+        spread: The uncertainty function whose unit the epistemic columns have.
+    """
+    made = {row: usable(prediction, spread) for row, prediction in predictions.items()}
+    return Evidence(split.targets, made, row_digests(split.tokens))
 
 
 def usable(prediction: Prediction, spread: Spread) -> Prediction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from degu.attribution import (
     consistency_table,
     gradient_correction,
     network_output,
+    of_sequence,
     saliency,
     student_output,
 )
@@ -20,16 +21,33 @@ from degu.data.split import Split
 from degu.distill.targets import StudentColumns
 
 
-def explanation_consistency(
+class Explained(NamedTuple):
+    """Corrected saliency maps of the predicted activity of one target.
+
+    Attributes:
+        target: Name of the target.
+        rows: Row numbers of n sequences in their split, those of the highest measured activity, highest first.
+        tokens: The sequences, `(n, L)`.
+        members: Maps of the M members, `(M, n, L, 4)`.
+        student: Maps of the student, `(n, L, 4)`.
+    """
+
+    target: str
+    rows: NDArray[np.intp]
+    tokens: NDArray[np.uint8]
+    members: NDArray
+    student: NDArray
+
+
+def explain(
     split: Split,
     names: Sequence[str],
     members: Sequence[keras.Model],
     student: keras.Model,
     columns: StudentColumns,
     num_sequences: int,
-    prefix: str = "",
-) -> dict[str, float]:
-    """Compare corrected saliency maps of the predicted activity with the mean map of the ensemble.
+) -> list[Explained]:
+    """Return the maps of all models, target by target.
 
     Args:
         split: Where the sequences are taken from: for every target those of the highest measured activity.
@@ -38,6 +56,21 @@ def explanation_consistency(
         student: The student.
         columns: Layout of the student's outputs.
         num_sequences: Sequences a target, at most.
+    """
+    found = []
+    for number, name in enumerate(names):
+        rows = most_active(split.targets[:, number], num_sequences)
+        tokens = split.tokens[rows]
+        maps = np.stack([_map(network_output(member, target=number), tokens) for member in members])
+        found.append(Explained(name, rows, tokens, maps, _map(student_output(student, columns, target=number), tokens)))
+    return found
+
+
+def explanation_consistency(explained: Sequence[Explained], prefix: str = "") -> dict[str, float]:
+    """Compare the maps with the mean map of the ensemble.
+
+    Args:
+        explained: Of `explain`.
         prefix: Put before every key.
 
     Returns:
@@ -49,18 +82,40 @@ def explanation_consistency(
         Zhou, Rizzo, Christensen, Tang, Koo (2026), doi:10.1038/s44387-025-00053-3.
     """
     tables = []
-    for number, name in enumerate(names):
-        tokens = split.tokens[most_active(split.targets[:, number], num_sequences)]
-        maps = [_map(network_output(member, target=number), tokens) for member in members]
-        own = _map(student_output(student, columns, target=number), tokens)
-        groups = {"single": np.stack(maps), "student": own[None]}
-        reference = np.mean(maps, axis=0)
-        tables.append(consistency_table(groups, reference, members="single", prefix=prefix, target=name))
+    for part in explained:
+        groups = {"single": part.members, "student": part.student[None]}
+        reference = part.members.mean(axis=0)
+        tables.append(consistency_table(groups, reference, members="single", prefix=prefix, target=part.target))
     flat = {key: value for table in tables for key, value in table.items()}
     for key in tables[0]:
-        stem = key.removesuffix(f"/{names[0]}")
-        flat[f"{stem}/mean"] = float(np.mean([flat[f"{stem}/{name}"] for name in names]))
+        stem = key.removesuffix(f"/{explained[0].target}")
+        flat[f"{stem}/mean"] = float(np.mean([flat[f"{stem}/{part.target}"] for part in explained]))
     return flat
+
+
+def logo_arrays(explained: Sequence[Explained], ids: NDArray[np.str_], num_logos: int) -> dict[str, NDArray]:
+    """Return what logos of the first sequences of every target are drawn from.
+
+    Args:
+        explained: Of `explain`, for K targets.
+        ids: Names of all sequences of the split.
+        num_logos: Sequences n of every target, at most.
+
+    Returns:
+        `target_names` `(K,)`, `ids` `(K, n)`, `tokens` `(K, n, L)`, and contributions of the sequences' own letters:
+        `ensemble` (mean over members), `ensemble_sd` (standard deviation over them, ddof 1) and `student`, each
+        `(K, n, L)`.
+    """
+    shown = slice(num_logos)
+    members = np.stack([of_sequence(part.members[:, shown], part.tokens[shown]).sum(axis=-1) for part in explained])
+    return {
+        "target_names": np.array([part.target for part in explained], dtype=np.str_),
+        "ids": np.stack([ids[part.rows[shown]] for part in explained]),
+        "tokens": np.stack([part.tokens[shown] for part in explained]),
+        "ensemble": members.mean(axis=1),
+        "ensemble_sd": members.std(axis=1, ddof=1),
+        "student": np.stack([of_sequence(part.student[shown], part.tokens[shown]).sum(axis=-1) for part in explained]),
+    }
 
 
 def consistency_rows(metrics: dict[str, float], prefix: str = "") -> list[dict[str, Any]]:

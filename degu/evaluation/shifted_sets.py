@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from degu.data.dinucleotides import shuffle_dinucleotides
-from degu.data.encoding import one_hot, tokens_from_one_hot
 from degu.data.splits import Splits
 from degu.errors import DataError
 from degu.evaluation.motifs import without_motifs
@@ -28,8 +27,6 @@ log = logging.getLogger(__name__)
 UNSHIFTED, LIBRARY = "unshifted", "library"
 LONGEST_CHANGE = 20
 """Letters that the evolved set deletes or shifts at most."""
-
-_CHUNK = 1024
 
 
 class ShiftedSet(NamedTuple):
@@ -106,9 +103,9 @@ def shifted_sets(
 
 def mutated(tokens: NDArray[np.uint8], mutate_frac: float, seed: int) -> NDArray[np.uint8]:
     """Redraw letters such that a share of them differs, see `degu.augment.RandomMutation`."""
-    from degu.augment import RandomMutation
+    from degu.augment import RandomMutation, rewrite
 
-    return _augmented(tokens, RandomMutation(mutate_frac), seed)
+    return rewrite(tokens, RandomMutation(mutate_frac), seed)
 
 
 def evolved(tokens: NDArray[np.uint8], num_changes: int, seed: int) -> NDArray[np.uint8]:
@@ -119,27 +116,16 @@ def evolved(tokens: NDArray[np.uint8], num_changes: int, seed: int) -> NDArray[n
     References:
         Lee et al. (2023), EvoAug, doi:10.1186/s13059-023-02941-w.
     """
-    from degu.augment import RandomDeletion, RandomMutation, RandomSubset, RandomTranslocation
+    from degu.augment import RandomDeletion, RandomMutation, RandomSubset, RandomTranslocation, rewrite
 
     longest = min(LONGEST_CHANGE, tokens.shape[1] - 1)
     changes = [RandomDeletion(0, longest), RandomTranslocation(0, longest), RandomMutation(0.05)]
-    return _augmented(tokens, RandomSubset(changes, num_changes, hard=True, per="sequence"), seed)
+    return rewrite(tokens, RandomSubset(changes, num_changes, hard=True, per="sequence"), seed)
 
 
 def shuffled(tokens: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     """Put the letters of every sequence in random order."""
     return np.random.default_rng(seed).permuted(tokens, axis=1)
-
-
-def _augmented(tokens: NDArray[np.uint8], augmentation: Any, seed: int) -> NDArray[np.uint8]:
-    from keras import ops
-
-    parts = []
-    for start in range(0, len(tokens), _CHUNK):
-        encoded = ops.convert_to_tensor(one_hot(tokens[start : start + _CHUNK]))
-        changed = augmentation.augment(encoded, derive_seed(seed, start))
-        parts.append(tokens_from_one_hot(ops.convert_to_numpy(changed)))
-    return np.concatenate(parts)
 
 
 def _drawn(total: int, wanted: int | None, seed: int) -> NDArray[np.intp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from degu.uncertainty import Spread
 
 TEST_ARRAYS = "evaluation/test.npz"
 """Where a study keeps them in its folder."""
+LOGO_ARRAYS = "evaluation/logos.npz"
+"""Where a study keeps what its logos are drawn from."""
 
 
 class HeldOut(NamedTuple):
@@ -84,3 +86,20 @@ def read_test_arrays(folder: Path) -> HeldOut | None:
         )
         names = tuple(str(name) for name in stored["target_names"])
         return HeldOut(names, stored["measured"], stored.get("measured_std"), ensemble, student)
+
+
+def write_logos(folder: Path, arrays: Mapping[str, Any]) -> Path:
+    """Write what logos are drawn from, the arrays of `degu.evaluation.explanations.logo_arrays`."""
+    path = folder / LOGO_ARRAYS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+    return path
+
+
+def read_logos(folder: Path) -> dict[str, NDArray]:
+    """Read what `write_logos` wrote; empty where a study has no such file."""
+    path = folder / LOGO_ARRAYS
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)

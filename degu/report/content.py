@@ -16,11 +16,13 @@ class Picture(NamedTuple):
         name: Of its files and ids: letters, digits, `_` and `-`; unique in a report.
         figure: The figure.
         caption: What is seen, in words, for those who cannot see it too.
+        wide: Whether it takes the width of the page, as a PNG: a logo has too many outlines for a page in SVG.
     """
 
     name: str
     figure: Figure
     caption: str
+    wide: bool = False
 
 
 class StoredPicture(NamedTuple):

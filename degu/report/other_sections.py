@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from degu.report.arrays import read_logos
 from degu.report.content import Listing, Note, Part, Section, StoredPicture, Table, absent
+from degu.report.logo_pictures import logo_pictures
 from degu.report.scores import AVERAGE
 from degu.report.study import Study
 from degu.report.words import number
@@ -70,6 +72,7 @@ def attribution_section(study: Study) -> Section:
     name, title = "attribution", "Which letters matter, and how sure that is"
     rows = study.curves.get("consistency")
     parts: list[Part] = [*tables_by_target(rows, ("row",))] if rows else []
+    parts += logo_pictures(read_logos(study.folder))
     parts += [
         StoredPicture(
             path.read_bytes(), f"Letters as high as their contribution to the prediction: {_words(path.stem)}."
@@ -87,7 +90,12 @@ def attribution_section(study: Study) -> Section:
 
 
 def _logos(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*logo*.png") if path.stat().st_size <= _MOST_LOGO_BYTES)
+    """Return the logos that `degu attribute` wrote; those of the study itself are drawn anew."""
+    found = sorted(
+        path
+        for path in folder.rglob("*logo*.png")
+        if path.parent != folder / "figures" and path.stat().st_size <= _MOST_LOGO_BYTES
+    )
     return found[:MOST_LOGOS]
 
 

@@ -93,7 +93,10 @@ class _Drawings:
         """Draw a figure."""
         if isinstance(picture, StoredPicture):
             return _Drawn(png=base64.b64encode(picture.data).decode("ascii"))
-        svg = inline(save(picture.figure, self.folder, picture.name), picture.name)
+        drawn = save(picture.figure, self.folder, picture.name)
+        if picture.wide:
+            return _Drawn(png=base64.b64encode((self.folder / f"{picture.name}.png").read_bytes()).decode("ascii"))
+        svg = inline(drawn, picture.name)
         if self._characters + len(svg) > _MOST_SVG_CHARACTERS:
             return _Drawn(file=f"figures/{picture.name}.svg")
         self._characters += len(svg)

@@ -4,7 +4,7 @@ import pytest
 
 from degu.data import Split
 from degu.distill import StudentColumns
-from degu.evaluation.explanations import consistency_rows, explanation_consistency, most_active
+from degu.evaluation.explanations import consistency_rows, explain, explanation_consistency, logo_arrays, most_active
 
 LENGTH = 6
 RNG = np.random.default_rng(0)
@@ -27,9 +27,10 @@ def corrected(kernel, target):
 def test_consistency_of_linear_models_is_that_of_their_weights():
     kernels = [RNG.normal(size=(LENGTH * 4, 2)) for _ in range(3)]
     student = RNG.normal(size=(LENGTH * 4, 4))
-    flat = explanation_consistency(
-        SPLIT, ("a", "b"), [linear(kernel) for kernel in kernels], linear(student), StudentColumns(2), 3, "p/"
+    explained = explain(
+        SPLIT, ("a", "b"), [linear(kernel) for kernel in kernels], linear(student), StudentColumns(2), 3
     )
+    flat = explanation_consistency(explained, "p/")
     for target, name in enumerate("ab"):
         maps = np.stack([corrected(kernel, target) for kernel in kernels])
         errors = np.sqrt(np.square(maps - maps.mean(axis=0)).mean(axis=(1, 2)))
@@ -49,3 +50,20 @@ def test_consistency_of_linear_models_is_that_of_their_weights():
 def test_most_active_rows_come_first_and_unmeasured_ones_last():
     assert most_active(np.array([0.0, np.nan, 3.0, -1.0]), 4).tolist() == [2, 0, 3, 1]
     assert most_active(np.array([0.0, np.nan, 3.0, -1.0]), 1).tolist() == [2]
+
+
+def test_logos_hold_the_contributions_of_the_sequences_own_letters():
+    kernels, student = [RNG.normal(size=(LENGTH * 4, 2)) for _ in range(3)], RNG.normal(size=(LENGTH * 4, 4))
+    explained = explain(
+        SPLIT, ("a", "b"), [linear(kernel) for kernel in kernels], linear(student), StudentColumns(2), 4
+    )
+    arrays = logo_arrays(explained, SPLIT.ids, 2)
+    assert arrays["ensemble"].shape == arrays["student"].shape == (2, 2, LENGTH)
+    for target in (0, 1):
+        best = SPLIT.targets[:, target].argmax()
+        own = np.arange(LENGTH), SPLIT.tokens[best]
+        members = np.stack([corrected(kernel, target)[own] for kernel in kernels])
+        np.testing.assert_allclose(arrays["ensemble"][target, 0], members.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(arrays["ensemble_sd"][target, 0], members.std(axis=0, ddof=1), rtol=1e-4)
+        np.testing.assert_allclose(arrays["student"][target, 0], corrected(student, target)[own], rtol=1e-5)
+        assert arrays["ids"][target, 0] == SPLIT.ids[best]

@@ -7,7 +7,7 @@ from degu.data import Split
 from degu.ensemble import Prediction
 from degu.evaluation import compare
 from degu.metrics import eval_classification, eval_regression
-from degu.report.arrays import write_test_arrays
+from degu.report.arrays import write_logos, write_test_arrays
 from degu.uncertainty import Spread
 
 SIZE, LENGTH = 60, 12
@@ -55,6 +55,19 @@ def curves(names):
     }
 
 
+def logos(names, length=100):
+    """Contributions of the letters of two sequences a target; those of the last 20 are the largest."""
+    rng = np.random.default_rng(2)
+    shape = (len(names), 2, length)
+    values = 0.1 * rng.normal(size=(3, *shape)) + np.where(np.arange(length) < length - 20, 0.0, 1.0)
+    return {
+        "target_names": np.array(names),
+        "ids": np.array([[f"{name}-{row}" for row in (0, 1)] for name in names]),
+        "tokens": rng.integers(0, 4, shape, np.uint8),
+        **dict(zip(("ensemble", "ensemble_sd", "student"), (values[0], np.abs(values[1]), values[2]), strict=True)),
+    }
+
+
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -64,7 +77,7 @@ def write(path, content):
 def make_study(tmp_path):
     """Return a function that writes the folder of a study of invented predictions and returns it."""
 
-    def make(names=("a", "b"), *, binary=False, name="invented", **options):
+    def make(names=("a", "b"), *, binary=False, name="invented", with_logos=False, **options):
         folder = tmp_path / "study"
         measured, ensemble, student = predictions(names, binary=binary, **options)
         family, eval_fun = ("classification", eval_classification) if binary else ("regression", eval_regression)
@@ -89,6 +102,8 @@ def make_study(tmp_path):
             )
         split = Split(tokens, measured.astype(np.float32), np.arange(len(tokens)).astype(str), noise)
         write_test_arrays(folder, names, split, ensemble, student, Spread("logvar"))
+        if with_logos:
+            write_logos(folder, logos(names))
         return folder
 
     return make

@@ -2,9 +2,12 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from degu.errors import DataError
+from degu.report.arrays import read_logos
+from degu.report.logo_pictures import logo_pictures, richest_stretch
 from degu.report.page import write_report
 
 VOID = {"meta", "img", "br", "use", "path", "rect"}
@@ -173,10 +176,11 @@ def test_folders_without_a_study_are_refused(make_study, content, message):
 
 
 def test_figures_are_files_too_and_equal_studies_have_equal_pages(make_study):
-    folder = make_study(("a",))
+    folder = make_study(("a",), with_logos=True)
     first = write_report(folder).read_bytes()
+    assert first.count(b"data:image/png;base64,") == 2, "logos"
     names = {path.stem for path in (folder / "figures").glob("*.svg")}
-    assert {"comparison", "scores_0", "predicted_0_student", "history_members", "coverage_0_0"} <= names
+    assert {"comparison", "logo_0_1", "scores_0", "predicted_0_student", "history_members", "coverage_0_0"} <= names
     assert names == {path.stem for path in (folder / "figures").glob("*.png")}
     assert write_report(folder).read_bytes() == first
 
@@ -189,6 +193,26 @@ def test_stored_logos_are_shown(make_study):
     parsed = read(folder)
     assert sum(reference.startswith("data:image/png") for reference in parsed.resources) == 1
     assert "logo a" in parsed.words
+
+
+def test_logos_of_the_study_show_the_stretch_of_the_largest_contributions(make_study):
+    pictures = logo_pictures(read_logos(make_study(with_logos=True)))
+    assert [picture.name for picture in pictures] == ["logo_0_0", "logo_1_0", "logo_0_1", "logo_1_1"]
+    assert "b, test sequence 2 by measured activity" in pictures[-1].caption
+    assert "Positions 40 to 99 of 100, counted from 0." in pictures[-1].caption
+    labels = [axis.get_title(loc="left") for axis in pictures[-1].figure.axes]
+    assert labels == ["ensemble, mean of its members", "student", "sd over members"]
+
+
+def test_logos_have_a_limit_and_every_target_has_a_first_one(make_study, monkeypatch):
+    monkeypatch.setattr("degu.report.logo_pictures.MOST", 3)
+    names = [picture.name for picture in logo_pictures(read_logos(make_study(with_logos=True)))]
+    assert names == ["logo_0_0", "logo_1_0", "logo_0_1"]
+
+
+def test_richest_stretch():
+    assert richest_stretch(np.array([0.0, 1.0, -5.0, 4.0, 0.0]), 2) == (2, 4)
+    assert richest_stretch(np.array([0.0, 1.0]), 60) == (0, 2)
 
 
 def test_a_page_has_a_limit_and_names_the_files_beyond(make_study, monkeypatch):
