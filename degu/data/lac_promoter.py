@@ -9,6 +9,8 @@ from degu.data.splits import Splits
 from degu.data.table import read_table
 
 _FILE = "lac_promoter.tsv.gz"
+_MOTIFS = ("TGTGANNNNNNTCACT", "TTTACA", "TATGTT")
+"""What CRP binds and the -35 and -10 boxes of RNA polymerase, as in the wild type (Kinney et al. 2010, figure 1)."""
 
 
 def lac_promoter() -> Splits:
@@ -26,5 +28,5 @@ def lac_promoter() -> Splits:
         Tareen et al. (2022). MAVE-NN. Genome Biology 23:98 (the source of this copy and of its split).
     """
     with resources.as_file(resources.files("degu.data") / "files" / _FILE) as path:
-        splits = read_table(path, targets=["mean_bin"])
+        splits = read_table(path, targets=["mean_bin"], motifs=_MOTIFS)
     return replace(splits, source="lac_promoter (Kinney et al. 2010, from MAVE-NN 1.1.4)")

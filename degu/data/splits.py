@@ -32,7 +32,7 @@ class Splits:
         source: Where the data came from, in words, for the record.
         calibration: What uncertainties are calibrated and intervals conformalized on, and nothing else; None
             without calibration.
-        motifs: Motifs that the activity is known to depend on, in IUPAC letters, as of simulated data.
+        motifs: Motifs that the activity is known to depend on, in IUPAC letters; shifted test sets lack them.
 
     Raises:
         DataError: Splits of different length or number of targets, names that do not fit, an id in two

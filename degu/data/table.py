@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def read_table(
     target_std: Sequence[str] | None = None,
     replicates: Mapping[str, Sequence[str]] | None = None,
     where: Mapping[str, str | int | float] | None = None,
+    motifs: Sequence[str] | None = None,
     delimiter: str | None = None,
 ) -> Splits:
     """Read train, valid and test from one table.
@@ -51,6 +53,7 @@ def read_table(
             (ddof 1) is over those that were measured; it is unknown (NaN) for fewer than two and for other targets.
         where: Keep only rows where each of these columns equals its value: numbers compare as numbers,
             anything else as text.
+        motifs: Motifs that the activity is known to depend on, in IUPAC letters; see `Splits`.
         delimiter: One character; by default a tab for `.tsv` and a comma for `.csv`.
 
     Returns:
@@ -83,7 +86,7 @@ def read_table(
         name: Split(tokens[part], values[part], ids[part], None if std is None else std[part])
         for name, part in rows.items()
     }
-    return _assemble(table.path, parts, names, source=str(path))
+    return replace(_assemble(table.path, parts, names, source=str(path)), motifs=tuple(motifs or ()))
 
 
 def _column_lists(targets: Sequence[str], target_std: Sequence[str] | None) -> tuple[list[str], list[str]]:

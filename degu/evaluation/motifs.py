@@ -15,18 +15,20 @@ IUPAC = {
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
     **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT"},
 }
+LONG = 8
 _ROUNDS = 100
 
 
 def without_motifs(
-    tokens: NDArray[np.uint8], motifs: Sequence[str], max_mismatches: int = 0, seed: int = 0
+    tokens: NDArray[np.uint8], motifs: Sequence[str], max_mismatches: int | None = 0, seed: int = 0
 ) -> NDArray[np.uint8]:
     """Redraw every place that matches a motif, on either strand, until no place does; the rest stays.
 
     Args:
         tokens: Shape (N, L). An N matches no letter and stays.
         motifs: Motifs in IUPAC letters.
-        max_mismatches: Letters in which a place may differ from a motif and still match.
+        max_mismatches: Letters in which a place may differ from a motif and still match; None for 1 in motifs that fix
+            `LONG` letters or more and 0 in shorter ones, which random DNA would match too often.
         seed: Seed of the draws.
 
     Returns:
@@ -36,13 +38,16 @@ def without_motifs(
         DataError: When a motif has another letter, is longer than the sequences or not longer than `max_mismatches`,
             or matches so often that it cannot be avoided.
     """
-    patterns = [strand for motif in motifs for strand in _strands(motif, tokens.shape[1], max_mismatches)]
+    patterns = []
+    for motif in motifs:
+        missed = _allowance(motif) if max_mismatches is None else max_mismatches
+        patterns += [(strand, missed) for strand in _strands(motif, tokens.shape[1], missed)]
     generator = np.random.default_rng(seed)
     changed = tokens.copy()
     for _ in range(_ROUNDS):
         matched = np.zeros(tokens.shape, dtype=bool)
-        for allowed in patterns:
-            rows, starts = np.nonzero(_matches(changed, allowed) >= len(allowed) - max_mismatches)
+        for allowed, missed in patterns:
+            rows, starts = np.nonzero(_matches(changed, allowed) >= len(allowed) - missed)
             matched[rows[:, None], starts[:, None] + np.arange(len(allowed))] = True
         matched &= changed != UNKNOWN
         if not matched.any():
@@ -52,6 +57,11 @@ def without_motifs(
         f"motifs: expected motifs that random DNA rarely matches, received {list(motifs)} with max_mismatches="
         f"{max_mismatches}, of which {matched.any(axis=1).sum()} sequence(s) are not free after {_ROUNDS} draws."
     )
+
+
+def _allowance(motif: str) -> int:
+    """Return how many mismatches a motif bears: 1 if it fixes one letter at `LONG` places or more."""
+    return int(sum(len(IUPAC.get(letter, "")) == 1 for letter in motif.upper()) >= LONG)
 
 
 def _strands(motif: str, length: int, max_mismatches: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -50,7 +50,7 @@ def shifted_sets(
     mutate_frac: float = 0.05,
     num_changes: int = 2,
     motifs: Sequence[str] | None = None,
-    max_mismatches: int = 1,
+    max_mismatches: int | None = None,
     library: Splits | None = None,
     library_splits: Sequence[str] = ("test",),
     seed: int = 0,
@@ -64,7 +64,8 @@ def shifted_sets(
         num_changes: Different changes of every evolved sequence, out of deletion, translocation and mutation.
         motifs: Motifs in IUPAC letters that are removed from the sequences; by default those that the data are known
             to depend on.
-        max_mismatches: Letters in which a place may differ from a motif and still count as it.
+        max_mismatches: Letters in which a place may differ from a motif and still count as it; None for 1 in motifs
+            that fix at least 8 letters, 0 in shorter ones.
         library: Another data set with sequences of the same length.
         library_splits: Its splits that are used.
         seed: Seed of all draws.

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 
+from degu.config import config_dir, groups
 from degu.data import MotifGrammar, Split, Splits, synthetic, tokenize
 from degu.errors import DataError
 from degu.evaluation import shifted_sets
@@ -116,6 +118,23 @@ def test_motifs_are_found_on_both_strands_and_nothing_else_changes():
     assert (without_motifs(tokens, ["GATTCC"], 1)[2:] != tokens[2:]).any(axis=1).all()
     assert without_motifs(tokens, ["GATTCC"], 1)[3, 4] == 4
     assert (without_motifs(tokens, ["gAtYyc"]) != tokens).any(axis=1).tolist() == differs.tolist()
+
+
+def test_long_motifs_bear_a_mismatch_and_short_ones_do_not():
+    tokens = tokenize(["AAAAGATTCCGGAAAA", "AAAAGATTCCGTAAAA", "AAAAGTAACAAAAAAA", "AAAAGTATCAAAAAAA"])
+    changed = without_motifs(tokens, ["GATTCCGG", "GTAAC", "GNNNNCNNNNG"], None)
+    assert (changed != tokens).any(axis=1).tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("name", groups(config_dir())["data"])
+def test_motifs_of_every_data_set_can_be_removed(name):
+    """Of random DNA of the shortest data set, without reading a table."""
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        motifs = compose("config", overrides=[f"data={name}"]).data.get("motifs") or ()
+    tokens = np.random.default_rng(0).integers(0, 4, (200, 145), np.uint8)
+    changed = without_motifs(tokens, motifs, None)
+    assert (changed != tokens).mean() < 0.25
+    assert (changed != tokens).any() == bool(motifs)
 
 
 @pytest.mark.parametrize(
