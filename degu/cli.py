@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -130,6 +131,7 @@ def _run_help() -> str:
 def _job(config: Any) -> float:
     """Run one study; Hydra calls this once, or once a combination of a multirun."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from degu.allowed import TRUSTED, passed_on
     from degu.config import build, check_targets
@@ -137,11 +139,15 @@ def _job(config: Any) -> float:
     output_dir = Path(HydraConfig.get().runtime.output_dir).absolute()
     try:
         with quiet_native_stderr():
-            from degu.pipeline import run
+            from degu.pipeline import plan, run
 
         check_targets(config, (*TRUSTED, *passed_on()))
         command = ["degu", "run", *HydraConfig.get().overrides.task]
-        result = run(config, build(config.tracking), output_dir, command)
+        tracker, planned = build(config.tracking), plan(config)
+        folder = output_dir
+        if config.resume and HydraConfig.get().mode == RunMode.RUN:
+            folder = _where_to_go_on(output_dir, planned.content)
+        result = run(config, tracker, folder, command, planned)
     except DeguError as error:
         _leave_no_empty_folder(output_dir)
         if os.environ.get("HYDRA_FULL_ERROR"):
@@ -154,11 +160,40 @@ def _job(config: Any) -> float:
     return result.objective
 
 
+def _where_to_go_on(output_dir: Path, content: Any) -> Path:
+    """Return the folder of an interrupted study of the same content beside a new output folder, or the new one."""
+    from degu.study_folder import interrupted
+
+    found = interrupted(output_dir.parent, content)
+    if found is None:
+        return output_dir
+    _log_into(found, output_dir)
+    _leave_no_empty_folder(output_dir)
+    return found
+
+
+def _log_into(folder: Path, instead_of: Path) -> None:
+    """Append the log, which Hydra has begun in one folder, to that of another."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == instead_of:
+            moved = logging.FileHandler(folder / Path(handler.baseFilename).name)
+            moved.setFormatter(handler.formatter)
+            moved.setLevel(handler.level)
+            root.addHandler(moved)
+            root.removeHandler(handler)
+            handler.close()
+
+
 def _leave_no_empty_folder(folder: Path) -> None:
-    """Remove the output folder of a study that failed before it wrote anything but its log."""
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {"degu.log"}:
+    """Remove the output folder of a study that failed before it wrote anything but its log and its state."""
+    from degu.study_folder import LOCK, STATE
+
+    unimportant = ("degu.log", STATE, LOCK)
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {*unimportant}:
         return
-    (folder / "degu.log").unlink(missing_ok=True)
+    for name in unimportant:
+        (folder / name).unlink(missing_ok=True)
     folder.rmdir()
 
 

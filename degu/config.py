@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import itertools
 import json
@@ -87,6 +88,19 @@ def check_targets(config: DictConfig, packages: Sequence[str] | None = None) -> 
         if packages is not None:
             _refuse_passers_by(target["_target_"], packages)
         _check_arguments(target)
+
+
+def own_code(config: DictConfig) -> dict[str, str]:
+    """Return the SHA-256 of the source files that a config's targets outside of degu and Keras come from, by module."""
+    digests = {}
+    for _, target in targets(frozen(config)):
+        module = inspect.getmodule(_find(target["_target_"]))
+        if module is None or module.__name__.partition(".")[0] in ("degu", "keras", "evoaug_tf"):
+            continue
+        file = inspect.getsourcefile(module)
+        if file is not None:
+            digests[module.__name__] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return digests
 
 
 def _refuse_passers_by(name: str, packages: Sequence[str]) -> None:

@@ -26,6 +26,18 @@ class EnsembleError(DeguError):
     """Members, weights or predictions that do not fit together."""
 
 
+class TrainingError(DeguError):
+    """A training that cannot go on.
+
+    Attributes:
+        has_good_weights: Whether the network has weights of an epoch that ended well.
+    """
+
+    def __init__(self, message: str, has_good_weights: bool = False) -> None:
+        super().__init__(message)
+        self.has_good_weights = has_good_weights
+
+
 class CalibrationError(DeguError):
     """Calibration on rows that something else has used, or an evaluation on the rows of the calibration."""
 

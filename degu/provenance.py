@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -30,6 +31,8 @@ PACKAGES = (
     "evoaug-tf",
 )
 """Distributions whose versions can move a number."""
+
+_COMPUTING = ("backend", "version.keras", "version.numpy", "version.tensorflow", "version.jax", "version.scipy")
 
 _GIT_SECONDS = 10
 
@@ -60,6 +63,21 @@ def collect(data_summary: Mapping[str, Any], seed: int, device: str, command: Se
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": _command_line(command),
     }
+
+
+def code_digests() -> dict[str, str]:
+    """Return what tells two states of the code apart, wherever it is installed.
+
+    Returns:
+        ``degu``, the SHA-256 of the package's Python files and their places in it, hexadecimal, and the versions of
+        the libraries that compute.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    versions = {name: version for name, version in _versions().items() if name in _COMPUTING}
+    return {"degu": digest.hexdigest(), **versions}
 
 
 def _checkout(package: Path) -> dict[str, str]:

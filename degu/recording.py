@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 
+from degu.files import write_json
+from degu.study_folder import StudyFolder
 from degu.tracking import Tracker, TrackingCallback
+from degu.tracking.callback import log_history
 from degu.tracking.protocol import KIND_TAG
+from degu.train.records import plain
 
 
 class Recorder:
@@ -19,53 +22,49 @@ class Recorder:
 
     Args:
         study: Tracker bound to the study's run.
-        folder: The study's output folder.
+        folder: The study's output folder, which knows the identifiers of the runs.
         device: Tag of every run.
     """
 
-    def __init__(self, study: Tracker, folder: Path, device: str) -> None:
+    def __init__(self, study: Tracker, folder: StudyFolder, device: str) -> None:
         self.study = study
         self.folder = folder
         self.device = device
-        self.run_ids: dict[str, str] = {}
+
+    def announce(self, seeds: Mapping[str, int]) -> None:
+        """Create the runs of all networks that have none yet, before any is trained.
+
+        Args:
+            seeds: Seeds by name of the network, `member-00` ... and `student`.
+        """
+        for name, seed in seeds.items():
+            kind = name.partition("-")[0]
+            tags = {KIND_TAG: kind, "degu.seed": str(seed), "degu.device": self.device}
+            self.folder.run_id(name, partial(self.study.create, name, tags))
 
     @contextlib.contextmanager
     def member(self, index: int, seed: int) -> Iterator[Sequence[keras.callbacks.Callback]]:
         """Record the training of a member; yields the callback that logs its epochs."""
-        with self.network(f"member-{index:02d}", "member", seed) as callbacks:
+        with self.network(member_name(index)) as callbacks:
             yield callbacks
 
     @contextlib.contextmanager
-    def network(self, name: str, kind: str, seed: int) -> Iterator[Sequence[keras.callbacks.Callback]]:
-        """Record the training of one network as a run of its own."""
-        tags = {KIND_TAG: kind, "degu.seed": str(seed), "degu.device": self.device}
-        with self.study.start(name, tags) as run:
-            self.run_ids[name] = run.run_id
+    def network(self, name: str) -> Iterator[Sequence[keras.callbacks.Callback]]:
+        """Record the training of one network in its run."""
+        with self.study.attach(self.folder.run_ids[name]) as run:
             yield [TrackingCallback(run)]
 
-    def outcome(self, name: str, weights: Path, history: Mapping[str, Sequence[float]], metrics: Mapping) -> None:
-        """Add weights, history and metrics to a network's run."""
-        path = self.folder / "histories" / f"{name}.json"
-        write_json(path, history)
-        with self.study.attach(self.run_ids[name]) as run:
+    def outcome(self, name: str, weights: Path, history: keras.callbacks.History, metrics: Mapping) -> None:
+        """Add weights, history and metrics to a network's run, and the epochs that an interruption has kept from it."""
+        path = self.folder.path / "histories" / f"{name}.json"
+        write_json(path, plain(history))
+        with self.study.attach(self.folder.run_ids[name]) as run:
+            log_history(run, history)
             run.artifact(weights, "weights")
             run.artifact(path, "history")
             run.metrics(metrics)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON under a temporary name and rename it."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write text under a temporary name and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
-
-
-def epochs(history: keras.callbacks.History) -> dict[str, list[float]]:
-    """Return a Keras history as plain lists of floats."""
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
+def member_name(index: int) -> str:
+    """Return the name of a member's run."""
+    return f"member-{index:02d}"

@@ -16,8 +16,9 @@ from degu.distill import Distiller
 from degu.ensemble import Ensembler, PredictionCache
 from degu.errors import ConfigError
 from degu.models.heads import LINEAR, Head
-from degu.recording import Recorder
+from degu.recording import Recorder, member_name
 from degu.seeds import derive_seed
+from degu.train import Checkpoints
 
 
 class TrainedStudent(NamedTuple):
@@ -54,6 +55,9 @@ def train_ensemble(
         seed=config.seed,
         standardize=config.ensemble.standardize,
         engine=config.ensemble.engine,
+        on_member_failure=config.ensemble.on_member_failure,
+        min_members=config.ensemble.min_members,
+        resume=_checkpoints(config),
         scope=recorder.member,
         **build(config.ensemble.train),
     )
@@ -117,7 +121,7 @@ def distill_student(
     """Train the student of a study."""
     settings = config.distill
     distiller, student = new_student(config, splits.length, ensembler)
-    with recorder.network("student", "student", derive_seed(config.seed, "student")) as callbacks:
+    with recorder.network("student") as callbacks:
         weights, history = build(settings.teach)(
             distiller,
             splits.train.tokens,
@@ -127,9 +131,23 @@ def distill_student(
             validation_data=(splits.valid.tokens, splits.valid.targets),
             save_prefix=output_dir / "weights" / "student",
             seed=config.seed,
+            resume=_checkpoints(config),
             callbacks=callbacks,
         )
     return TrainedStudent(distiller, student, Path(weights), history)
+
+
+def network_seeds(config: DictConfig) -> dict[str, int]:
+    """Return the seeds of a study's networks by name: `member-00` ..., then `student`."""
+    members = {
+        member_name(index): derive_seed(config.seed, "member", index) for index in range(config.ensemble.num_ensemble)
+    }
+    return {**members, "student": derive_seed(config.seed, "student")}
+
+
+def _checkpoints(config: DictConfig) -> Checkpoints | None:
+    """Return how often the states of trainings are kept; None where nothing is to be resumed."""
+    return Checkpoints(**config.checkpoint) if config.resume else None
 
 
 def _student_architecture(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,10 @@ def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] 
     calibration = IntervalCalibration.load(home)
     names, length = tuple(results["targets"]), int(results["data"]["length"])
     ensembler = new_ensembler(config, length, len(names), PredictionCache(in_memory=0))
-    for index in range(results["members"]):
-        ensembler.members.append(Member.at(_existing(home / "weights" / f"member_{index}{SUFFIX}")))
+    failed = results.get("failed_members", [])
+    for number in sorted(set(range(results["members"] + len(failed))) - set(failed)):
+        member = Member.at(_existing(home / "weights" / f"member_{number}{SUFFIX}"))
+        ensembler.members.append(replace(member, number=number))
     return TrainedStudy(home, config, names, length, results["known_range"], calibration, ensembler)
 
 

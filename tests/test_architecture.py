@@ -11,13 +11,14 @@ import degu
 
 ROOT = Path(degu.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "seeds", "progress", "quiet", "devices", "uncertainty", "metrics", "utils"), 0),
+    **dict.fromkeys(("errors", "files", "seeds", "progress", "quiet", "devices", "uncertainty", "metrics", "utils"), 0),
     **dict.fromkeys(("data", "models", "augment", "losses", "fused"), 1),
     **dict.fromkeys(("train",), 2),
     **dict.fromkeys(("ensemble", "stacked"), 3),
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
     **dict.fromkeys(("evaluation", "inference", "report"), 5),
     **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
+    **dict.fromkeys(("content", "study_folder"), 6),
     **dict.fromkeys(("allowed", "config", "cli", "reproduce", "verbs"), 6),
 }
 SIDE = {"tracking", "provenance"}
@@ -30,7 +31,12 @@ NEIGHBOURS = {
     ("fused", "augment"),
     ("augment", "data"),
     ("ensemble", "stacked"),
+    ("content", "config"),
+    ("study_folder", "content"),
+    ("recording", "study_folder"),
     ("pipeline", "config"),
+    ("pipeline", "content"),
+    ("pipeline", "study_folder"),
     ("pipeline", "recording"),
     ("pipeline", "results"),
     ("pipeline", "stages"),
@@ -50,6 +56,7 @@ NEIGHBOURS = {
     ("cli", "allowed"),
     ("cli", "verbs"),
     ("cli", "config"),
+    ("cli", "study_folder"),
     ("cli", "pipeline"),
     ("provenance", "tracking"),
     ("attribution", "distill"),
@@ -59,7 +66,7 @@ NEIGHBOURS = {
 
 HOMES = {
     "hydra": {"config", "cli"},
-    "omegaconf": {"config", "cli", "pipeline", "results", "stages", "trained", "trust"},
+    "omegaconf": {"config", "cli", "content", "pipeline", "results", "stages", "trained", "trust"},
     "mlflow": {"tracking"},
     "tensorflow": {"attribution", "augment", "devices", "stacked"},
     "jax": {"attribution", "devices", "stacked"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -36,7 +37,10 @@ from degu.stacked import train_together
 from degu.train.batches import sequences
 from degu.train.call import check_arguments
 from degu.train.network import Recipe, TrainingSet, network_fits
-from degu.train.weights import SUFFIX, refuse_overwrite
+from degu.train.records import Checkpoints, finished
+from degu.train.weights import SUFFIX, load_weights, refuse_overwrite
+
+log = logging.getLogger(__name__)
 
 
 class EnsembleTargets(NamedTuple):
@@ -156,6 +160,7 @@ class Distiller:
         unlabelled: ArrayLike | None = None,
         seed: int = 0,
         overwrite: bool = False,
+        resume: Checkpoints | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         **train_kwargs: Any,
     ) -> tuple[str, Any]:
@@ -177,6 +182,8 @@ class Distiller:
             unlabelled: Further sequences in the form of `x_train`, which the ensemble alone labels.
             seed: Seed of the student, independent of the members of the same seed.
             overwrite: Allow replacing a weight file that exists.
+            resume: Keep a student that an earlier call with the same arguments has finished, or go on where it was
+                interrupted; see `degu.train.Checkpoints`.
             callbacks: Keras callbacks.
             **train_kwargs: Arguments of `train_fun`, checked against its signature.
 
@@ -190,7 +197,9 @@ class Distiller:
         student = model if isinstance(model, keras.Model) else self.new_student(model, seed)
         recipe = recipe_of(train_fun, self._weighted(train_kwargs), self.standardize, callbacks)
         measured = TrainingSet(x_train, y_train, validation_data)
-        return self._train_student(student, recipe, measured, save_prefix, batch_size, seed, overwrite, unlabelled)
+        return self._train_student(
+            student, recipe, measured, save_prefix, batch_size, seed, overwrite, resume, unlabelled
+        )
 
     def distill_student_dynamic(
         self,
@@ -210,6 +219,7 @@ class Distiller:
         finetune: Mapping[str, Any] | None = None,
         seed: int = 0,
         overwrite: bool = False,
+        resume: Checkpoints | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         **train_kwargs: Any,
     ) -> tuple[str, Any]:
@@ -236,6 +246,7 @@ class Distiller:
                 leaves the second stage out.
             seed: Seed of the student.
             overwrite: Allow replacing a weight file that exists.
+            resume: As for `distill_student`.
             callbacks: Keras callbacks, for both stages.
             **train_kwargs: Arguments of `train_fun`, checked against its signature.
 
@@ -251,9 +262,8 @@ class Distiller:
         augmentation = RandomSubset(augment_list, max_augs_per_seq, hard_aug, per, seed=derive_seed(seed, "teach"))
         stages = LiveStages(self.ensembler, self.uncertainty_fun, augmentation, append, train_fun, finetune)
         recipe = recipe_of(stages, self._weighted(train_kwargs), self.standardize, callbacks)
-        return self._train_student(
-            student, recipe, TrainingSet(x_train, y_train, validation_data), save_prefix, batch_size, seed, overwrite
-        )
+        measured = TrainingSet(x_train, y_train, validation_data)
+        return self._train_student(student, recipe, measured, save_prefix, batch_size, seed, overwrite, resume)
 
     def _weighted(self, train_kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the recipe's arguments, with the loss that the head weights ask for."""
@@ -272,10 +282,16 @@ class Distiller:
         batch_size: int,
         seed: int,
         overwrite: bool,
+        resume: Checkpoints | None,
         unlabelled: ArrayLike | None = None,
     ) -> tuple[str, Any]:
         path = Path(f"{save_prefix}{SUFFIX}")
         check_arguments(recipe.train_fun, recipe.arguments)
+        student_seed = derive_seed(seed, "student")
+        if resume is not None and (record := finished(path, student_seed)):
+            log.info("student: trained before; kept")
+            load_weights(student, path)
+            return str(path), record.restored_history()
         refuse_overwrite([path], overwrite)
         if self.num_ensemble < 2:
             raise EnsembleError(
@@ -290,8 +306,7 @@ class Distiller:
             guess = self._teach(unlabelled, batch_size)
             targets = np.concatenate([targets, student_targets(self.columns, guess, guess.mean)])
         data = TrainingSet(x, targets, self._validation(measured.validation, batch_size))
-        student_seed = derive_seed(seed, "student")
-        training = network_fits("student", student, student_seed, recipe, data, path)
+        training = network_fits("student", student, student_seed, recipe, data, path, resume)
         [(history, _)] = train_together([training], [student_seed], "student")
         return str(path), history
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import keras
 
 from degu.errors import EnsembleError
+from degu.files import whole
 from degu.fused import inference_form
 
 
@@ -34,11 +34,6 @@ def export_student(student: keras.Model, path: str | Path, *, overwrite: bool = 
         raise EnsembleError(f"Expected a name that ends in .keras. Received: {target.name}")
     if target.exists() and not overwrite:
         raise EnsembleError(f"Expected no file at {target}. Received: an existing one. Set overwrite=True")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.keras")
-    try:
+    with whole(target) as partial:
         inference_form(student).save(partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target

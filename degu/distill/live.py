@@ -49,6 +49,8 @@ class LiveTeaching(keras.Model):
         Zhou, Rizzo, Christensen, Tang, Koo (2026), doi:10.1038/s44387-025-00053-3.
     """
 
+    can_be_stacked = False
+
     def __init__(
         self,
         student: keras.Model,

@@ -17,8 +17,9 @@ from degu.distill.live import LiveTeaching
 from degu.ensemble.ensembler import Ensembler
 from degu.errors import ConfigError
 from degu.seeds import derive_seed
-from degu.train.call import call_train_fun
+from degu.train.call import start_train_fun
 from degu.train.dynamic import joined
+from degu.train.fits import Fits, run
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,35 @@ class LiveStages:
         **train_kwargs: Any,
     ) -> keras.callbacks.History:
         """Train a student; the arguments are those of a training function, and the scaler of its targets."""
+        data = (x_train, y_train, validation_data)
+        return run(self.fits(model, *data, target_scaler=target_scaler, seed=seed, callbacks=callbacks, **train_kwargs))
+
+    def fits(
+        self,
+        model: keras.Model,
+        x_train: ArrayLike,
+        y_train: ArrayLike,
+        validation_data: Sequence[ArrayLike] | None,
+        *,
+        target_scaler: TargetScaler | None,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        **train_kwargs: Any,
+    ) -> Fits:
+        """Yield the fits of both stages; the arguments are those of a call."""
         scaler = target_scaler or TargetScaler.identity(np.asarray(y_train).shape[1])
         live = LiveTeaching(model, self.ensembler.load_members(), self.augmentation, self.spread, scaler, self.append)
         data = (x_train, y_train, validation_data)
         offered: dict[str, Any] = {"seed": seed, "callbacks": callbacks}
-        first = self._fit(live, data, offered, train_kwargs)
+        first = yield from self._stage(live, data, offered, train_kwargs)
         if self.finetune is None:
             return joined([first])
         offered |= {"seed": derive_seed(seed, "finetune"), "initial_epoch": len(first.epoch)}
-        second = self._fit(model, data, offered, {**train_kwargs, **self.finetune})
+        second = yield from self._stage(model, data, offered, {**train_kwargs, **self.finetune})
         return joined([first, second])
 
-    def _fit(
-        self, model: keras.Model, data: tuple, offered: Mapping[str, Any], asked: Mapping[str, Any]
-    ) -> keras.callbacks.History:
-        history = call_train_fun(self.train_fun, model, *data, offered=offered, asked=asked)
+    def _stage(self, model: keras.Model, data: tuple, offered: Mapping[str, Any], asked: Mapping[str, Any]) -> Fits:
+        history = yield from start_train_fun(self.train_fun, model, *data, offered=offered, asked=asked)
         if not isinstance(history, keras.callbacks.History):
             raise ConfigError(
                 "Expected a train_fun that returns a Keras history, because dynamic distillation joins those of its "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degu.data.row_files import TokenFile, chunks
+from degu.files import whole
 
 _ROWS_A_READ = 2**14
 
@@ -60,10 +60,8 @@ class PredictionCache:
         path = self._path(key)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-        np.save(partial, values)
-        partial.replace(path)
+        with whole(path) as partial:
+            np.save(partial, values)
 
     def _remember(self, key: str, values: NDArray) -> None:
         values.setflags(write=False)

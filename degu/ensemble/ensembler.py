@@ -20,8 +20,8 @@ from degu.ensemble.inference import graph_size
 from degu.ensemble.member import Member
 from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
-from degu.ensemble.training import Engine, NewMember, Scope, check_engine, train_members
-from degu.errors import EnsembleError
+from degu.ensemble.training import How, NewMember, check_how, kept_members, train_members
+from degu.errors import EnsembleError, TrainingError
 from degu.metrics import eval_regression
 from degu.models.heads import Column, output_columns
 from degu.seeds import derive_seed
@@ -40,6 +40,10 @@ class Ensembler(abc.ABC):
 
     A final class says how the network of a member is built; training, prediction and evaluation are here.
 
+    Attributes:
+        members: The members, in order.
+        failures: Errors of the members whose training failed, by number.
+
     Args:
         weight_paths: Weight files of members trained elsewhere, in order.
         uncertainty_fun: `f(predictions (M, N, K), axis=0) -> (N, K)`, such as `degu.utils.logvar`.
@@ -55,6 +59,7 @@ class Ensembler(abc.ABC):
         self.uncertainty_fun = uncertainty_fun
         self.members: list[Member] = [Member.at(path) for path in weight_paths or ()]
         self.cache = PredictionCache() if cache is None else cache
+        self.failures: dict[int, TrainingError] = {}
         self._groups: dict[Hashable, Group] = {}
 
     @abc.abstractmethod
@@ -64,6 +69,11 @@ class Ensembler(abc.ABC):
     @abc.abstractmethod
     def _architecture(self, index: int) -> Hashable:
         """Return a value that members of one architecture share."""
+
+    @property
+    def member_numbers(self) -> list[int]:
+        """Numbers that the members were trained under, in order: their places, unless others have failed."""
+        return [self._number(place) for place in range(self.num_ensemble)]
 
     @property
     def num_ensemble(self) -> int:
@@ -134,7 +144,7 @@ class Ensembler(abc.ABC):
         """Return every member as a network of its own, in the targets' units, with its weights loaded."""
         networks = []
         for index, member in enumerate(self.members):
-            network = self._build(index, 0)
+            network = self._build(self._number(index), 0)
             load_weights(network, member.weights)
             networks.append(network if member.units is None else in_target_units(network, member.units))
         return networks
@@ -164,21 +174,17 @@ class Ensembler(abc.ABC):
         save_prefix: str | Path,
         seed: int,
         overwrite: bool,
-        engine: Engine,
-        scope: Scope | None,
+        how: How,
     ) -> list[Any]:
         """Train one new member for each recipe and return their histories."""
         if not recipes:
             raise EnsembleError("Expected num_ensemble of at least 1. Received: no member to train")
-        first = self.num_ensemble
+        first = self._next
         indices = range(first, first + len(recipes))
         paths = [Path(f"{save_prefix}_{index}{SUFFIX}") for index in indices]
         for recipe in recipes:
             check_arguments(recipe.train_fun, recipe.arguments)
-        check_engine(engine, recipes)
-        refuse_overwrite(paths, overwrite)
-        self._check_columns(indices)
-        self._check_initial_values(indices, seed)
+        check_how(how, recipes)
         members = [
             NewMember(
                 index=index,
@@ -191,13 +197,43 @@ class Ensembler(abc.ABC):
             )
             for index, path, recipe in zip(indices, paths, recipes, strict=True)
         ]
-        trained: dict[int, Member] = {}
-        histories: dict[int, Any] = {}
-        for new, member, history in train_members(members, data, engine, scope):
-            trained[new.index], histories[new.index] = member, history
-            while self.num_ensemble in trained:
-                self.members.append(trained[self.num_ensemble])
-        return [histories[index] for index in indices]
+        trained: dict[int, tuple[Member | None, Any]] = {} if how.resume is None else {**kept_members(members)}
+        waiting = [new for new in members if new.index not in trained]
+        refuse_overwrite([new.path for new in waiting], overwrite)
+        self._check_columns(indices)
+        self._check_initial_values(indices, seed)
+        self._join(trained, indices)
+        for new, member, history in train_members(waiting, data, how):
+            trained[new.index] = member, history
+            self._join(trained, indices)
+        succeeded = [history for member, history in (trained[index] for index in indices) if member is not None]
+        if len(succeeded) < how.min_members:
+            raise EnsembleError(
+                f"Expected at least min_members={how.min_members} members. Received: {len(succeeded)}; the training of "
+                f"{len(recipes) - len(succeeded)} failed"
+            )
+        return succeeded
+
+    def _join(self, trained: Mapping[int, tuple[Member | None, Any]], indices: range) -> None:
+        """Add those of the trained members that follow on the last one; those that failed have no place."""
+        for index in indices[self._next - indices.start :]:
+            if index not in trained:
+                return
+            member, outcome = trained[index]
+            if member is None:
+                self.failures[index] = outcome
+            else:
+                self.members.append(member)
+
+    @property
+    def _next(self) -> int:
+        """Number of the next member to be trained."""
+        return max([*self.member_numbers, *self.failures], default=-1) + 1
+
+    def _number(self, place: int) -> int:
+        """Return the number that the member at a place was trained under."""
+        number = self.members[place].number if place < self.num_ensemble else None
+        return place if number is None else number
 
     def _check_columns(self, indices: range) -> None:
         """Compare the output columns of members with those of the first."""
@@ -222,10 +258,11 @@ class Ensembler(abc.ABC):
         return self._group(index).network
 
     def _group(self, index: int) -> Group:
-        """Return the members of the architecture of member `index`."""
-        key = self._architecture(index)
+        """Return the members of the architecture of the member at a place."""
+        number = self._number(index)
+        key = self._architecture(number)
         if key not in self._groups:
-            self._groups[key] = Group(self._build(index, 0))
+            self._groups[key] = Group(self._build(number, 0))
         return self._groups[key]
 
 

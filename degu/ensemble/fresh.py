@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
+from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
 
 from degu.errors import EnsembleError
 from degu.seeds import seeded
 
 Builder = Callable[[], keras.Model]
+
+_NAMES = "object_name_uids"
 
 
 def fresh_model(base: keras.Model | Builder, seed: int | None) -> keras.Model:
@@ -30,11 +35,29 @@ def fresh_model(base: keras.Model | Builder, seed: int | None) -> keras.Model:
     Raises:
         EnsembleError: When a model cannot be rebuilt from its config, or the function returns something else.
     """
-    with seeded(seed):
+    with seeded(seed), _numbered_anew():
         model = _rebuild(base) if isinstance(base, keras.Model) else base()
     if not isinstance(model, keras.Model):
         raise EnsembleError(f"Expected the model builder to return a keras.Model. Received: {type(model).__name__}")
     return model
+
+
+@contextlib.contextmanager
+def _numbered_anew() -> Iterator[None]:
+    """Let Keras number the names of layers from the beginning.
+
+    Weight files hold these names. They must not depend on how many networks the process has built before, which an
+    interruption or another process for each member would change.
+    """
+    outside = get_global_attribute(_NAMES, default=defaultdict(int))
+    inside: defaultdict[str, int] = defaultdict(int)
+    set_global_attribute(_NAMES, inside)
+    try:
+        yield
+    finally:
+        # Layers that are added to the network later must not get the name of one that it has.
+        counts = {name: max(outside[name], inside[name]) for name in {**outside, **inside}}
+        set_global_attribute(_NAMES, defaultdict(int, counts))
 
 
 def _rebuild(base: keras.Model) -> keras.Model:

@@ -18,11 +18,14 @@ class Member:
         weights: Path of the weight file.
         seed: The seed it was built and trained under; None when it was trained elsewhere.
         units: The map from its outputs to the targets' units; None when it speaks them already.
+        number: Number that it was trained under, which decides its architecture in a mixed ensemble; None for its
+            place among the members.
     """
 
     weights: Path
     seed: int | None = None
     units: TargetScaler | None = None
+    number: int | None = None
 
     @classmethod
     def at(cls, weights: str | Path) -> Member:

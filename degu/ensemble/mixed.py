@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
-from degu.ensemble.training import Engine, Scope
+from degu.ensemble.training import Engine, How, OnFailure, Scope
 from degu.errors import EnsembleError
 from degu.train.network import TrainingSet
+from degu.train.records import Checkpoints
 from degu.uncertainty import logvar
 
 
@@ -70,6 +71,9 @@ class EnsemblerMixed(Ensembler):
         standardize: bool = False,
         overwrite: bool = False,
         engine: Engine = "auto",
+        resume: Checkpoints | None = None,
+        on_member_failure: OnFailure = "stop",
+        min_members: int = 1,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         scope: Scope | None = None,
         **train_kwargs: Any,
@@ -89,14 +93,19 @@ class EnsemblerMixed(Ensembler):
             overwrite: Allow replacing weight files that exist.
             engine: `"serial"`, one member after the other; `"stacked"`, members of one architecture side by side on the
                 device; `"auto"` for the one that is quicker here.
+            resume: Keep members that an earlier call with the same arguments has finished, and go on where it was
+                interrupted; see `degu.train.Checkpoints`. None trains every member.
+            on_member_failure: `"stop"` with the first member whose training fails, or `"continue"` without it.
+            min_members: Fewest members that must be trained.
             callbacks: Keras callbacks of every member.
             scope: Called with a member's index and seed; its context yields callbacks for that member.
             **train_kwargs: Arguments of every recipe, checked against its signature.
 
         Returns:
-            What the recipe returned for each new member, by convention Keras histories.
+            What the recipe returned for each new member that did not fail, by convention Keras histories.
 
         Raises:
+            TrainingError: When a training fails.
             ConfigError: When a recipe has no such argument.
             EnsembleError: When weight files exist, members would start from the same values, or the number of recipes
                 is not that of the architectures.
@@ -107,7 +116,8 @@ class EnsemblerMixed(Ensembler):
             for index in range(self.num_ensemble, self.num_ensemble + num_ensemble)
         ]
         data = TrainingSet(x_train, y_train, validation_data)
-        return self._train(data, recipes, save_prefix, seed, overwrite, engine, scope)
+        how = How(engine, scope, resume, on_member_failure, min_members)
+        return self._train(data, recipes, save_prefix, seed, overwrite, how)
 
     def _train_fun(
         self, train_fun: Callable[..., Any] | Sequence[Callable[..., Any]] | None, index: int

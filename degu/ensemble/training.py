@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import keras
 
 from degu.ensemble.member import Member
-from degu.errors import EnsembleError
+from degu.errors import EnsembleError, TrainingError
 from degu.seeds import seeded
 from degu.stacked import is_worth_it, train_together
 from degu.train.fits import Fits, fits_of, run
-from degu.train.network import Recipe, TrainingSet, network_fits
+from degu.train.network import Recipe, TrainingSet, last_good_path, network_fits, read_units
+from degu.train.records import Checkpoints, finished
+
+log = logging.getLogger(__name__)
 
 Engine = Literal["auto", "serial", "stacked"]
+OnFailure = Literal["stop", "continue"]
+Failed = Callable[[int, TrainingError], None]
 Scope = Callable[[int, int], contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]]
 
 
@@ -44,34 +51,97 @@ class NewMember:
     build: Callable[[], keras.Model]
 
 
+class How(NamedTuple):
+    """How new members are trained, whatever their recipe.
+
+    Attributes:
+        engine: `"serial"`, one after the other; `"stacked"`, those of one architecture side by side; `"auto"` for the
+            one that is quicker here.
+        scope: Called with a member's index and seed; its context yields callbacks for that member.
+        resume: How often their states are kept, from which interrupted trainings go on; None for not at all.
+        on_failure: `"stop"` with the first member whose training fails, or `"continue"` with the others.
+        min_members: Fewest members to go on with.
+    """
+
+    engine: Engine = "auto"
+    scope: Scope | None = None
+    resume: Checkpoints | None = None
+    on_failure: OnFailure = "stop"
+    min_members: int = 1
+
+
 def train_members(
-    members: Sequence[NewMember], data: TrainingSet, engine: Engine, scope: Scope | None
-) -> Iterator[tuple[NewMember, Member, Any]]:
+    members: Sequence[NewMember], data: TrainingSet, how: How
+) -> Iterator[tuple[NewMember, Member | None, Any]]:
     """Train members and write their weights.
 
     Args:
         members: The members, in order.
         data: What they are trained on.
-        engine: `"serial"`, one after the other; `"stacked"`, those of one architecture side by side; `"auto"` for the
-            one that is quicker here.
-        scope: Called with a member's index and seed; its context yields callbacks for that member.
+        how: How.
 
     Yields:
-        Each member when it is trained, its place in the ensemble, and what its training function returned.
+        Each member when it is trained, its place in the ensemble, and what its training function returned; or None
+        and the error of a member whose training failed.
 
     Raises:
-        EnsembleError: When the engine is unknown, or a recipe cannot be stacked and the engine is `"stacked"`.
+        TrainingError: When a training fails and the others are not to go on.
     """
-    for group in _groups(members, engine):
-        with contextlib.ExitStack() as scopes:
-            trainings = [_started(member, data, scope, scopes) for member in group]
-            results = _alone(group[0], trainings[0]) if len(group) == 1 else _together(group, trainings, len(members))
-            for member, (history, units) in zip(group, results, strict=True):
-                yield member, Member(member.path, member.seed, units), history
+    for group in _groups(members, how.engine):
+        with contextlib.ExitStack() as everything:
+            scopes = [everything.enter_context(contextlib.ExitStack()) for _ in group]
+            failed = partial(_failed, group, scopes, how)
+            trainings = [_started(member, data, how, own) for member, own in zip(group, scopes, strict=True)]
+            results = (
+                _alone(group[0], trainings[0], failed)
+                if len(group) == 1
+                else _together(group, trainings, len(members), failed)
+            )
+        for member, result in zip(group, results, strict=True):
+            if isinstance(result, TrainingError):
+                yield member, None, result
+            else:
+                history, units = result
+                yield member, Member(member.path, member.seed, units, member.index), history
 
 
-def check_engine(engine: str, recipes: Sequence[Recipe]) -> None:
-    """Raise an `EnsembleError` when members cannot be trained with an engine."""
+def _failed(
+    group: Sequence[NewMember], scopes: Sequence[contextlib.ExitStack], how: How, place: int, error: TrainingError
+) -> None:
+    """End the scope of a member whose training has failed, say so, and stop if that is wanted."""
+    name = group[place].name
+    log.error("%s failed: %s", name, error)
+    scopes[place].__exit__(type(error), error, error.__traceback__)
+    if how.on_failure == "stop":
+        last = last_good_path(group[place].path)
+        kept = f" Its last good weights are in {last.name}." if error.has_good_weights else ""
+        raise TrainingError(
+            f"{name}: {error}.{kept} on_member_failure=continue goes on without it", error.has_good_weights
+        ) from error
+
+
+def kept_members(members: Sequence[NewMember]) -> dict[int, tuple[Member, Any]]:
+    """Return the members that an earlier call has trained to the end, and their histories, by index."""
+    kept = {}
+    for new in members:
+        record = finished(new.path, new.seed)
+        if record is not None:
+            log.info("%s: trained before; kept", new.name)
+            kept[new.index] = Member(new.path, new.seed, read_units(new.path), new.index), record.restored_history()
+    return kept
+
+
+def check_how(how: How, recipes: Sequence[Recipe]) -> None:
+    """Raise an `EnsembleError` when members cannot be trained this way."""
+    engine = how.engine
+    if how.on_failure not in get_args(OnFailure):
+        raise EnsembleError(
+            f"Expected on_member_failure to be one of {get_args(OnFailure)}. Received: {how.on_failure!r}"
+        )
+    if how.min_members > len(recipes):
+        raise EnsembleError(
+            f"Expected min_members of at most num_ensemble={len(recipes)}. Received: min_members={how.min_members}"
+        )
     if engine not in get_args(Engine):
         raise EnsembleError(f"Expected engine to be one of {get_args(Engine)}. Received: {engine!r}")
     if engine == "stacked" and any(fits_of(recipe.train_fun) is None for recipe in recipes):
@@ -92,19 +162,23 @@ def _groups(members: Sequence[NewMember], engine: Engine) -> list[list[NewMember
     return list(groups.values())
 
 
-def _started(member: NewMember, data: TrainingSet, scope: Scope | None, scopes: contextlib.ExitStack) -> Fits:
-    callbacks = () if scope is None else scopes.enter_context(scope(member.index, member.seed))
+def _started(member: NewMember, data: TrainingSet, how: How, own: contextlib.ExitStack) -> Fits:
+    callbacks = () if how.scope is None else own.enter_context(how.scope(member.index, member.seed))
     recipe = replace(member.recipe, callbacks=[*member.recipe.callbacks, *callbacks])
     with seeded(member.seed):
         model = member.build()
-    return network_fits(member.name, model, member.seed, recipe, data, member.path)
+    return network_fits(member.name, model, member.seed, recipe, data, member.path, how.resume)
 
 
-def _alone(member: NewMember, training: Fits) -> list[Any]:
-    with seeded(member.seed):
-        return [run(training)]
+def _alone(member: NewMember, training: Fits, failed: Failed) -> list[Any]:
+    try:
+        with seeded(member.seed):
+            return [run(training)]
+    except TrainingError as error:
+        failed(0, error)
+        return [error]
 
 
-def _together(group: Sequence[NewMember], trainings: Sequence[Fits], total: int) -> list[Any]:
+def _together(group: Sequence[NewMember], trainings: Sequence[Fits], total: int, failed: Failed) -> list[Any]:
     name = f"members {', '.join(str(member.index + 1) for member in group)}" if len(group) < total else "all members"
-    return train_together(trainings, [member.seed for member in group], name)
+    return train_together(trainings, [member.seed for member in group], name, failed)

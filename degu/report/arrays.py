@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from degu.data import Split
 from degu.ensemble.prediction import Prediction
+from degu.files import whole
 from degu.uncertainty import Spread
 
 TEST_ARRAYS = "evaluation/test.npz"
@@ -69,8 +70,8 @@ def write_test_arrays(
             if values is not None:
                 arrays[f"{row}_{field}"] = values
     path = folder / TEST_ARRAYS
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
+    with whole(path) as partial:
+        np.savez(partial, **arrays)
     return path
 
 

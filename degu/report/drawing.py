@@ -11,6 +11,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from degu.files import whole, write_text
+
 # Okabe and Ito's colour-blind safe palette.
 GREY, BLACK, ORANGE, BLUE, GREEN = "#999999", "#000000", "#E69F00", "#0072B2", "#009E73"
 VERMILION, PURPLE, SKY = "#D55E00", "#CC79A7", "#56B4E9"
@@ -48,14 +50,14 @@ def short(name: str, longest: int = 28) -> str:
 
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write a figure as `<name>.png` and `<name>.svg`, equal byte for byte for equal contents; return the SVG."""
-    folder.mkdir(parents=True, exist_ok=True)
     if engine := figure.get_layout_engine():
         # Otherwise every file would lay the figure out anew, which takes longer than drawing it.
         engine.execute(figure)
         figure.set_layout_engine(None)
-    figure.savefig(folder / f"{name}.png")
+    with whole(folder / f"{name}.png") as partial:
+        figure.savefig(partial)
     text = svg(figure, name)
-    (folder / f"{name}.svg").write_text(text, encoding="utf-8")
+    write_text(folder / f"{name}.svg", text)
     return text
 
 

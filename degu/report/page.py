@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from degu import __version__
+from degu.files import write_text
 from degu.report.activity_sections import (
     comparison_picture,
     comparison_section,
@@ -64,10 +65,8 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         save(overview.figure, drawings.folder, overview.name)
     text = _render(study, sections, result_sentence(study, comparison.gains), drawings)
     path = output or folder / REPORT
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    return partial.replace(path)
+    write_text(path, text)
+    return path
 
 
 class _Drawn(NamedTuple):

@@ -23,7 +23,7 @@ class Seats:
 
     def arrange(self, live: Sequence[int]) -> tuple[int, ...]:
         """Return the members that are to be computed, among them all live ones."""
-        if len(live) < len(self.taken) and self._wasted >= self._compilation:
+        if not set(live) <= set(self.taken) or (len(live) < len(self.taken) and self._wasted >= self._compilation):
             self.taken = tuple(live)
             self._wasted = 0.0
         return self.taken

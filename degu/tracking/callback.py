@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -38,11 +40,32 @@ class TrackingCallback(keras.callbacks.Callback):
             epoch: Epoch, counted from 0.
             logs: What Keras measured.
         """
-        values = {_family(name): float(value) for name, value in (logs or {}).items()}
+        values = _named(logs or {})
         # Callbacks that change the rate at the end of an epoch leave the one that was used in the logs.
         values.setdefault("learning_rate", float(self.model.optimizer.learning_rate))
         values["seconds_per_epoch"] = time.perf_counter() - self._began
         self._tracker.metrics({f"{self._prefix}{name}": value for name, value in values.items()}, step=epoch)
+
+    def before_checkpoint(self) -> None:
+        """Send what waits, so that an epoch whose state is kept is on record."""
+        self._tracker.flush()
+
+
+def log_history(tracker: Tracker, history: keras.callbacks.History) -> None:
+    """Record the epochs of a history as `TrackingCallback` does; a tracker that has an epoch already keeps it.
+
+    Args:
+        tracker: Tracker bound to the run of the model.
+        history: What `fit` returned.
+    """
+    for place, epoch in enumerate(history.epoch):
+        logs = {name: series[place] for name, series in history.history.items() if name != "stage"}
+        # What was not measured in one of two stages is NaN in their joined history.
+        tracker.metrics(_named({name: value for name, value in logs.items() if not math.isnan(value)}), step=epoch)
+
+
+def _named(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {_family(name): float(value) for name, value in logs.items()}
 
 
 def _family(name: str) -> str:

@@ -14,6 +14,7 @@ import yaml
 
 from degu.errors import TrackingError
 from degu.tracking.backend import patiently
+from degu.tracking.recorded import Recorded
 from degu.tracking.store import locate, open_experiment
 from degu.tracking.values import accepted_names, chunks, flatten
 
@@ -53,6 +54,7 @@ class MLflowTracker:
         self._client, self._experiment_id = open_experiment(store, experiment)
         self._run_id = ""
         self._waiting: list[Any] = []
+        self._recorded = Recorded()
         self._sent = 0.0
 
     @property
@@ -98,6 +100,9 @@ class MLflowTracker:
     def attach(self, run_id: str) -> Iterator[MLflowTracker]:
         """Enter an existing run and yield a tracker bound to it.
 
+        Measurements that the run has already are not recorded again, so that work which an interruption made
+        necessary twice leaves no second points.
+
         Args:
             run_id: Identifier of the run.
 
@@ -108,7 +113,8 @@ class MLflowTracker:
             TrackingError: If there is no such run, or the store refuses.
         """
         patiently(lambda: self._client.update_run(run_id, status="RUNNING"), f"find the run {run_id!r}")
-        with self._entered(run_id) as run:
+        found = patiently(lambda: self._client.get_run(run_id), f"read the run {run_id!r}")
+        with self._entered(run_id, Recorded.of(found)) as run:
             yield run
 
     def config(self, frozen: Mapping[str, Any]) -> None:
@@ -154,9 +160,18 @@ class MLflowTracker:
         self._bound_id()
         now = int(time.time() * 1000)
         at = 0 if step is None else int(step)
-        self._waiting += [Metric(key, float(value), now, at) for key, value in accepted_names(values).items()]
+        new = self._recorded.new(accepted_names(values), step)
+        self._waiting += [Metric(key, float(value), now, at) for key, value in new.items()]
         if step is None or time.monotonic() - self._sent >= SECONDS_A_CALL:
             self._send()
+
+    def flush(self) -> None:
+        """Send measurements that still wait to be sent.
+
+        Raises:
+            TrackingError: If the store refuses.
+        """
+        self._send()
 
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds.
@@ -212,8 +227,9 @@ class MLflowTracker:
         return run.info.run_id
 
     @contextmanager
-    def _entered(self, run_id: str) -> Iterator[MLflowTracker]:
+    def _entered(self, run_id: str, recorded: Recorded | None = None) -> Iterator[MLflowTracker]:
         bound = copy.copy(self)
+        bound._recorded = recorded or Recorded()
         bound._run_id, bound._waiting, bound._sent = run_id, [], time.monotonic()
         try:
             yield bound

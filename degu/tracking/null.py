@@ -36,6 +36,9 @@ class NullTracker:
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Discard measurements."""
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Discard an artifact."""
 

@@ -13,6 +13,9 @@ KIND_TAG = "degu.kind"
 OBJECTIVE_TAG = "degu.objective"
 """Tag of a study that names the metric it was judged by."""
 
+SITTINGS_TAG = "degu.sittings"
+"""Tag of a study that counts the processes that worked on it: 1 unless it was interrupted."""
+
 
 @runtime_checkable
 class Tracker(Protocol):
@@ -58,6 +61,9 @@ class Tracker(Protocol):
     def attach(self, run_id: str) -> AbstractContextManager[Tracker]:
         """Enter an existing run, and end it as `start` does.
 
+        Measurements that the run has already are not recorded a second time: those of an epoch that it has, and those
+        without an epoch that are the same.
+
         Args:
             run_id: Identifier that `create` returned, or that of a run to resume.
 
@@ -72,6 +78,10 @@ class Tracker(Protocol):
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record measurements, at a step (epochs count from 0) if they belong to one."""
+        ...
+
+    def flush(self) -> None:
+        """Send measurements that still wait to be sent."""
         ...
 
     def artifact(self, path: str | Path, folder: str = "") -> None:

@@ -11,6 +11,7 @@ _PUBLIC = {
     "train_one_cycle_fun": "degu.train.one_cycle",
     "OneCycle": "degu.train.one_cycle",
     "Batches": "degu.train.batches",
+    "Checkpoints": "degu.train.records",
 }
 __all__ = list(_PUBLIC)
 

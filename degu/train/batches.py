@@ -77,6 +77,13 @@ class Batches(keras.utils.PyDataset):
         self.epoch = epoch
         self._order = self._permutation()
 
+    def rows(self, index: int) -> NDArray | None:
+        """Return the rows of a batch, counted from 0; None where they are read from a file."""
+        if isinstance(self._order, WindowedRows):
+            return None
+        rows = np.arange(len(self.x)) if self._order is None else self._order
+        return rows[index * self.batch_size : (index + 1) * self.batch_size]
+
     @property
     def _columns(self) -> list[NDArray | RowFile]:
         return [column for column in (self.x, self.y, self.sample_weight) if column is not None]

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from degu.errors import ConfigError
 from degu.fused import Lowering, training_form
 from degu.models.head_layers import EvidentialHead, GaussianHead
 from degu.models.heads import head_layer
-from degu.train.batches import Batches
+from degu.train.batches import Batches, encode
+from degu.train.checkpoint import Restored
+from degu.train.failure import Watch, memory_named
 from degu.train.fits import Fit
 
 log = logging.getLogger(__name__)
@@ -56,22 +59,76 @@ def fit(job: Fit) -> keras.callbacks.History:
 
     Raises:
         ConfigError: When the loss does not fit the network's head.
+        TrainingError: When the training loss is not finite any more, or a batch does not fit into memory.
     """
     network = compiled(job)
+    restored = taken_up(job, network)
     batches = Batches(job.x, job.y, job.batch_size, job.sample_weight, job.seed)
     valid = None
     if job.validation is not None:
         x_valid, y_valid = job.validation
         valid = Batches(x_valid, y_valid, validation_batch(job))
-    return network.fit(
-        batches,
-        initial_epoch=job.first_epoch,
-        epochs=job.first_epoch + job.max_epochs,
-        validation_data=valid,
-        shuffle=False,
-        callbacks=[_Order(batches, job.first_epoch), *job.callbacks],
-        verbose=0,
-    )
+    last = job.first_epoch + job.max_epochs
+    done = 0 if restored is None else len(restored.history.epoch)
+    watch = _Watching(job, network)
+    with memory_named([job]):
+        return network.fit(
+            batches,
+            initial_epoch=last if restored is not None and restored.stopped else job.first_epoch + done,
+            epochs=last,
+            validation_data=valid,
+            shuffle=False,
+            callbacks=[_Order(batches, job.first_epoch), watch, *job.callbacks, _Keeping(job, restored)],
+            verbose=0,
+        )
+
+
+def taken_up(job: Fit, network: keras.Model) -> Restored | None:
+    """Put the state that a fit was interrupted in into its compiled network, and return the rest of it, if any."""
+    if job.stage is None:
+        return None
+    if not network.built:
+        network(encode(np.asarray(job.x[:1])), training=False)
+    return job.stage.restore(network)
+
+
+class _Watching(keras.callbacks.Callback):
+    """Ends a fit whose loss is not finite, before any other callback takes note of it."""
+
+    def __init__(self, job: Fit, network: keras.Model) -> None:
+        super().__init__()
+        self.job = job
+        self.watch = Watch(job, network)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Remember the state."""
+        self.watch.begin()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Look at the loss."""
+        self.watch.check(epoch - self.job.first_epoch, logs)
+
+
+class _Keeping(keras.callbacks.History):
+    """The history of a fit, begun by an earlier process if one was interrupted in it; keeps the fit's state."""
+
+    def __init__(self, job: Fit, restored: Restored | None) -> None:
+        super().__init__()
+        self.job = job
+        self.restored = restored
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Take up the history and the counters of the other callbacks."""
+        super().on_train_begin(logs)
+        if self.restored is not None:
+            self.restored.into(self.job.callbacks)
+            self.epoch, self.history = self.restored.history.epoch, self.restored.history.history
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Note the epoch and keep the state."""
+        super().on_epoch_end(epoch, logs)
+        if self.job.stage is not None:
+            self.job.stage.keep(self.model, self.job.callbacks, self)
 
 
 class _Order(keras.callbacks.Callback):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, cast
 
 import keras
 from numpy.typing import ArrayLike
+
+from degu.errors import TrainingError
+
+if TYPE_CHECKING:
+    from degu.train.checkpoint import Stage
 
 Parameters = ParamSpec("Parameters")
 
@@ -34,6 +40,8 @@ class Fit:
         callbacks: Keras callbacks, in order.
         steps_per_execution: Training steps a launch.
         jit_compile: Compile the step with XLA.
+        number: Which fit of its training it is, counted from 0.
+        stage: Where its state is kept, if it is; a `degu.train.checkpoint.Stage`.
     """
 
     model: keras.Model
@@ -51,6 +59,8 @@ class Fit:
     sample_weight: ArrayLike | None = None
     steps_per_execution: int = 1
     jit_compile: bool = False
+    number: int = 0
+    stage: Stage | None = None
 
 
 Fits = Generator[Fit, keras.callbacks.History, Any]
@@ -104,8 +114,19 @@ def finish(fits: Fits, job: Fit | Finished) -> Any:
     from degu.train.fit import fit
 
     while isinstance(job, Fit):
-        job = advance(fits, fit(job))
+        try:
+            history = fit(job)
+        except TrainingError as error:
+            fail(fits, error)
+            raise
+        job = advance(fits, history)
     return job.value
+
+
+def fail(fits: Fits, error: TrainingError) -> None:
+    """Tell a training that its fit has failed, so that it can keep what is good."""
+    with contextlib.suppress(TrainingError, StopIteration):
+        fits.throw(error)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from degu.data.scaling import TargetScaler
+from degu.errors import TrainingError
+from degu.files import write_json
 from degu.train.call import TrainFun, start_train_fun
 from degu.train.callbacks import EpochProgress
+from degu.train.checkpoint import Checkpoint, resumable, state_path
 from degu.train.fits import Fits, run
+from degu.train.records import Checkpoints, save_trained
 from degu.train.units import fitted_scaler, fold_into_output
 from degu.train.weights import SUFFIX, save_weights
 
@@ -61,7 +65,15 @@ def train_network(
     return run(network_fits(name, model, seed, recipe, data, path))
 
 
-def network_fits(name: str, model: keras.Model, seed: int, recipe: Recipe, data: TrainingSet, path: Path) -> Fits:
+def network_fits(
+    name: str,
+    model: keras.Model,
+    seed: int,
+    recipe: Recipe,
+    data: TrainingSet,
+    path: Path,
+    resume: Checkpoints | None = None,
+) -> Fits:
     """Train a network in place, fit by fit, and write its weights.
 
     Args:
@@ -71,13 +83,20 @@ def network_fits(name: str, model: keras.Model, seed: int, recipe: Recipe, data:
         recipe: How to train.
         data: What to train on.
         path: Weight file to write.
+        resume: How often the training's state is kept beside it, from which an interrupted one goes on; None for not
+            at all.
+
+    Raises:
+        TrainingError: When the training breaks. The weights of its best epoch before are then kept as
+            `<path>.last_good.weights.h5`.
 
     Returns:
         What the training function returned, and the map to units that could not be folded into the network (None
         where it was folded or not needed).
     """
     scaler = fitted_scaler(model, data.y) if recipe.standardize else None
-    history = yield from start_train_fun(
+    checkpoint = None if resume is None else Checkpoint(state_path(path), seed, resume)
+    fits = start_train_fun(
         recipe.train_fun,
         model,
         data.x,
@@ -90,15 +109,29 @@ def network_fits(name: str, model: keras.Model, seed: int, recipe: Recipe, data:
         },
         asked=recipe.arguments,
     )
+    try:
+        history = yield from fits if checkpoint is None else resumable(fits, checkpoint)
+    except TrainingError as error:
+        if error.has_good_weights:
+            if scaler is not None:
+                fold_into_output(model, scaler)
+            save_weights(model, last_good_path(path))
+        raise
     if scaler is not None and fold_into_output(model, scaler):
         scaler = None
     units_path(path).unlink(missing_ok=True)
     if scaler is not None:
         log.info("%s: its last layer is not linear; the target units are kept in %s", name, units_path(path).name)
-        units_path(path).parent.mkdir(parents=True, exist_ok=True)
-        units_path(path).write_text(json.dumps(scaler.to_dict()))
-    save_weights(model, path)
+        write_json(units_path(path), scaler.to_dict())
+    save_trained(model, path, seed, recipe.standardize, history)
+    if checkpoint is not None:
+        checkpoint.remove()
     return history, scaler
+
+
+def last_good_path(weights: Path) -> Path:
+    """Return where the last good weights of a training that failed are kept: never where those of a member are."""
+    return weights.with_name(f"{weights.name.removesuffix(SUFFIX)}.last_good{SUFFIX}")
 
 
 def units_path(weights: Path) -> Path:

@@ -6,26 +6,30 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
 import keras
 
 from degu.errors import EnsembleError
+from degu.files import whole
 
 SUFFIX = ".weights.h5"
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write weights under a temporary name, then rename, so that no half-written file is ever found."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name.removesuffix(SUFFIX)}.{os.getpid()}{SUFFIX}")
-    try:
+def save_weights(model: keras.Model, path: Path, before: Callable[[Path], None] | None = None) -> None:
+    """Write weights, whole or not at all.
+
+    Args:
+        model: Any Keras model.
+        path: File to write.
+        before: Called with the complete file before it has its name.
+    """
+    with whole(path) as partial:
         model.save_weights(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        if before is not None:
+            before(partial)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

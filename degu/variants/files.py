@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from degu.data.lines import existing_file
 from degu.errors import DataError
+from degu.files import whole
 from degu.progress import Progress
 from degu.variants.effects import Effects
 from degu.variants.reading import VariantFile, VariantTable, VcfFile
@@ -147,17 +148,11 @@ def _delimiter(target: Path) -> str:
 @contextlib.contextmanager
 def _written(target: Path) -> Iterator[TextIO]:
     """Open a text file that appears under its name when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        with partial.open("wb") as raw:
-            # a date in the file would make equal tables differ
-            packed = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if target.suffix == ".gz" else raw
-            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
-                yield text
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(target) as partial, partial.open("wb") as raw:
+        # a date in the file would make equal tables differ
+        packed = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if target.suffix == ".gz" else raw
+        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            yield text
 
 
 def _rows(chunk: Sequence[Variant], columns: dict[str, NDArray]) -> Iterator[list[str]]:
