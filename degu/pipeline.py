@@ -29,7 +29,7 @@ from degu.stages import distill_student, network_seeds, train_ensemble
 from degu.study_folder import StudyFolder, claimed
 from degu.tracking import Tracker
 from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG, SITTINGS_TAG
-from degu.trust import assess, shifted_of
+from degu.trust import assess, check_baselines, shifted_of
 
 log = logging.getLogger(__name__)
 RECORDED = ("results.json", "provenance.json", "timings.json", "comparison.txt", "evaluation", "predictions")
@@ -222,6 +222,7 @@ def _check(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
     check_objective(config, rehearsal(config, splits))
     if config.ensemble.num_ensemble < 2:
         raise ConfigError(f"Expected ensemble.num_ensemble >= 2. Received: {config.ensemble.num_ensemble}")
+    check_baselines(config, splits)
     return shifted_of(config, splits)
 
 

@@ -27,6 +27,7 @@ from degu.config import build
 from degu.data import Splits
 from degu.ensemble import Ensembler, Prediction, PredictionCache
 from degu.errors import CalibrationError, ConfigError, nearest
+from degu.evaluation import member_metrics
 from degu.evaluation.assessment import Calibrated, assess_uncertainty, calibrate
 from degu.evaluation.calibration import METHODS, Calibrator
 from degu.evaluation.evidence import Evidence, drawn_for_calibration, evidence_of
@@ -36,7 +37,7 @@ from degu.evaluation.shifted_sets import ShiftedSet
 from degu.inference.calibration import IntervalCalibration
 from degu.metrics import Bootstrap
 from degu.results import Answers
-from degu.stages import TrainedStudent
+from degu.stages import TrainedStudent, new_ensembler
 from degu.uncertainty import Spread, row_digests
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,25 @@ def shifted_of(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
     return [] if settings.shift is None else build(settings.shift)(splits, seed=config.seed)
 
 
+def check_baselines(config: DictConfig, splits: Splits) -> None:
+    """Refuse baselines that the members of a study cannot serve as.
+
+    Raises:
+        ConfigError: When a name is taken, or a member lacks what a baseline needs.
+    """
+    baselines = config.evaluation.baselines
+    if not baselines:
+        return
+    taken = sorted({"ensemble", "student", "single_mean", "single_sd"} & set(baselines))
+    if taken:
+        raise ConfigError(f"Expected names of its own in evaluation.baselines. Received: {', '.join(taken)}")
+    if config.evaluation.uncertainty is None:
+        raise ConfigError("Expected evaluation.uncertainty for evaluation.baselines. Received: null")
+    network = new_ensembler(config, splits.length, splits.num_targets, PredictionCache()).new_network()
+    for node in baselines.values():
+        build(node).check(network)
+
+
 def _check_calibration(settings: DictConfig) -> None:
     for method in settings.methods:
         if method not in METHODS:
@@ -127,7 +147,8 @@ def assess(
     curves: dict[str, Any] = {}
     calibration = logos = None
     if settings.uncertainty is not None:
-        metrics, curves, calibration, _ = _uncertainty(config, splits, answers, predict)
+        others = {name: build(node).predictor(ensembler, config.seed) for name, node in settings.baselines.items()}
+        metrics, curves, calibration, _ = _uncertainty(config, splits, answers, predict, others)
     if sets:
         shift = shift_metrics("test", names, sets, predict, build(config.uncertainty), build(settings.eval_fun))
         metrics, curves = metrics | shift, curves | {"shift": shift_rows(shift)}
@@ -159,12 +180,21 @@ def _models(ensembler: Ensembler, student: TrainedStudent) -> dict[str, Callable
 
 
 def _uncertainty(
-    config: DictConfig, splits: Splits, answers: Answers, predict: Mapping[str, Callable[[NDArray], Prediction]]
+    config: DictConfig,
+    splits: Splits,
+    answers: Answers,
+    models: Mapping[str, Callable[[NDArray], Prediction]],
+    baselines: Mapping[str, Callable[[NDArray], Prediction]],
 ) -> Trust:
     """Evaluate uncertainties on the test rows, or on those that are not calibrated on."""
-    spread, settings = build(config.uncertainty), config.evaluation
+    spread, settings, predict = build(config.uncertainty), config.evaluation, {**models, **baselines}
     valid, test = (
-        evidence_of(split, {"ensemble": answers.ensemble[name], "student": answers.student[name]}, spread)
+        evidence_of(
+            split,
+            {"ensemble": answers.ensemble[name], "student": answers.student[name]}
+            | {row: baseline(split.tokens) for row, baseline in baselines.items()},
+            spread,
+        )
         for name, split in (("valid", splits.valid), ("test", splits.test))
     )
     evaluated, calibrated, kept = test, None, None
@@ -186,7 +216,20 @@ def _uncertainty(
         Bootstrap(settings.uncertainty.num_resamples, seed=config.seed) if settings.uncertainty.num_resamples else None,
     )
     rows = {"calibrated": kept.rows if kept else 0, "evaluated": len(evaluated.digests)}
-    return Trust(found.metrics, found.curves | {"rows": rows}, kept)
+    activity = _baseline_metrics(config, splits, {row: test.predictions[row].mean for row in baselines})
+    return Trust(found.metrics | activity, found.curves | {"rows": rows}, kept)
+
+
+def _baseline_metrics(config: DictConfig, splits: Splits, means: Mapping[str, NDArray]) -> dict[str, float]:
+    """Return the activity metrics of the baselines on the whole test split, beside those of ensemble and student."""
+    eval_fun, family = build(config.evaluation.eval_fun), config.evaluation.family
+    flat = {}
+    for row, mean in means.items():
+        found = member_metrics(mean, splits.test.targets, eval_fun, splits.target_names, "")
+        for key, value in found.items():
+            metric, _, target = key.partition("/")
+            flat[f"test/{family}/{metric}/{row}/{target}"] = value
+    return flat
 
 
 def _used(splits: Splits) -> dict[str, NDArray[np.str_]]:

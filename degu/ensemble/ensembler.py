@@ -140,6 +140,10 @@ class Ensembler(abc.ABC):
             self.cache.put(key, outputs)
         return outputs
 
+    def new_network(self) -> keras.Model:
+        """Return an untrained network like the first member."""
+        return self._build(0, 0)
+
     def load_members(self) -> list[keras.Model]:
         """Return every member as a network of its own, in the targets' units, with its weights loaded."""
         networks = []

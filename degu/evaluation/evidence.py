@@ -54,10 +54,10 @@ def usable(prediction: Prediction, spread: Spread) -> Prediction:
 
 
 def own_std(prediction: Prediction, spread: Spread) -> NDArray:
-    """Return the widest standard deviation that a model predicts, `(N, K)`: total, or epistemic where there is none."""
+    """Return the widest standard deviation that a model predicts, `(N, K)`: total, or the one that there is."""
     stds = predicted_stds(prediction, spread)
     if "total" not in stds:
-        return stds["epistemic"]
+        return stds["epistemic" if "epistemic" in stds else "aleatoric"]
     return np.where(np.isnan(stds["total"]), stds["epistemic"], stds["total"])
 
 

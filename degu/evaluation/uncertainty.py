@@ -10,8 +10,8 @@ Keys are `<split>/<family>/<metric>/<row>/<target>`. The families are:
 Of the bins of predicted activity (lowest is 1) the families end in `_bin_1` and so on. A target without such a standard
 deviation is left out of its family.
 
-With a bootstrap each metric has `<metric>_low` and `<metric>_high`, and where there are two rows, a third one for the
-second minus the first, `student_minus_ensemble`, from paired samples.
+With a bootstrap each metric has `<metric>_low` and `<metric>_high`, and there is a further row for the second model
+minus the first, `student_minus_ensemble`, from paired samples.
 """
 
 from __future__ import annotations
@@ -151,21 +151,25 @@ def _flat(prefix: str, rows: Mapping[str, Columns], bootstrap: Bootstrap | None,
 def _estimates(
     models: Mapping[str, ColumnStatistics], bootstrap: Bootstrap | None, paired: bool
 ) -> dict[str, tuple[float, ...]]:
-    """Return the estimates of one target by `<metric>/<row>`; of two models also their difference, if paired."""
+    """Return the estimates of one target by `<metric>/<row>`, and if paired the difference of the first two models."""
     named = {
         row: {f"{metric}/{row}": statistic for metric, statistic in column.statistics.items()}
         for row, column in models.items()
     }
-    if bootstrap is None or not paired or len(models) != 2:
-        return {
-            name: numbers
-            for row, column in models.items()
-            for name, numbers in estimate(ColumnStatistics(column.num_rows, named[row]), bootstrap).items()
-        }
-    (first, column), (second, other) = models.items()
+    together = list(models)[:2] if bootstrap is not None and paired and len(models) > 1 else []
+    alone = {
+        name: numbers
+        for row, column in models.items()
+        if row not in together
+        for name, numbers in estimate(ColumnStatistics(column.num_rows, named[row]), bootstrap).items()
+    }
+    if not together:
+        return alone
+    first, second = together
+    column, other = models[first], models[second]
     differences = {
         f"{metric}/{second}_minus_{first}": (f"{metric}/{second}", f"{metric}/{first}")
         for metric in column.statistics
         if metric in other.statistics
     }
-    return estimate(ColumnStatistics(column.num_rows, named[first] | named[second]), bootstrap, differences)
+    return estimate(ColumnStatistics(column.num_rows, named[first] | named[second]), bootstrap, differences) | alone
