@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import commands
 import config_pages
 import public
 import root_pages
+import tutorial
 from mkdocs.structure.files import File, Files
 
 STUDIES = {
@@ -46,11 +48,11 @@ def _entry(place: str, heading: str, label: str) -> str:
 
 def pages() -> dict[str, str]:
     """Return the text of every generated page by its path in the site's sources."""
-    return api_pages() | config_pages.pages() | commands.pages() | root_pages.pages()
+    return api_pages() | config_pages.pages() | commands.pages() | root_pages.pages() | tutorial.pages()
 
 
 def on_config(config: Any) -> Any:
-    """Put the generated pages into the navigation, below the entries that name them."""
+    """Put the generated pages into the navigation, below the entries that name them, and new pages below How-to."""
     written = pages()
     lists = {
         "API": [path for path in written if path.startswith("reference/api/")],
@@ -58,7 +60,18 @@ def on_config(config: Any) -> Any:
         "Experiments": [path for path in written if path.startswith("experiments/")],
     }
     config.nav = _filled(config.nav, lists)
+    named = set(_paths(config.nav))
+    found = (path.relative_to(config.docs_dir).as_posix() for path in sorted(Path(config.docs_dir).glob("*.md")))
+    others = [path for path in found if path not in named]
+    config.nav = _filled(config.nav, {"How-to": others})
     return config
+
+
+def _paths(nav: list[Any]) -> Iterator[str]:
+    """Yield the pages of a navigation."""
+    for entry in nav:
+        value = next(iter(entry.values())) if isinstance(entry, dict) else entry
+        yield from _paths(value) if isinstance(value, list) else [value]
 
 
 def _filled(nav: list[Any], lists: dict[str, list[str]]) -> list[Any]:

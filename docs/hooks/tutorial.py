@@ -1,0 +1,147 @@
+"""The tutorial as a notebook: executed from its Markdown source, and shown as a page with its outputs.
+
+`python docs/hooks/tutorial.py` runs every cell of `docs/tutorial.md` in an empty folder and writes
+`docs/tutorial.ipynb`. With `--quick` networks are trained for two epochs and nothing is written: it shows that every
+command works, and an error of any cell is an error of the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+
+SOURCE = Path(__file__).parents[1] / "tutorial.md"
+EXECUTED = SOURCE.with_suffix(".ipynb")
+QUICK = """#!/bin/sh
+if [ "$1" = run ]; then exec {degu} "$@" trainer.max_epochs=2 distill.trainer.max_epochs=2; fi
+exec {degu} "$@"
+"""
+HEADER = "---\njupyter:\n  kernelspec:\n    display_name: Python 3\n    language: python\n    name: python3\n---\n\n"
+NOT_IN_CELLS = {"metadata", "id", "execution_count", "outputs"}
+
+
+def unexecuted() -> Any:
+    """Return the source as a notebook: Python in cells of its own, commands for a shell in cells with `%%bash`."""
+    return jupytext.reads(HEADER + SOURCE.read_text(encoding="utf-8"), fmt="md")
+
+
+def cells() -> list[dict[str, Any]]:
+    """Return the cells of the source, with nothing that a run adds."""
+    return [_bare(cell) for cell in unexecuted().cells]
+
+
+def is_current() -> bool:
+    """Whether the executed notebook has the cells of the source."""
+    return [_bare(cell) for cell in nbformat.read(EXECUTED, as_version=4).cells] == cells()
+
+
+def _bare(cell: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in cell.items() if name not in NOT_IN_CELLS}
+
+
+def execute(quick: bool) -> Any:
+    """Return the notebook with the outputs of a run in a new folder.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: When a cell fails.
+    """
+    from nbclient import NotebookClient
+
+    notebook = unexecuted()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder) / "promoters"
+        work.mkdir()
+        before = os.environ["PATH"]
+        os.environ["PATH"] = os.pathsep.join([_commands(Path(folder), quick), before])
+        try:
+            NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": str(work)}}).execute()
+        finally:
+            os.environ["PATH"] = before
+        _tidy(notebook, {str(work.resolve()): "~/promoters", str(work): "~/promoters"})
+    return notebook
+
+
+def _commands(folder: Path, quick: bool) -> str:
+    """Return a folder in which `degu` is found: that of this Python, or one whose studies are short."""
+    own = Path(sys.executable).parent
+    if not quick:
+        return str(own)
+    short = folder / "bin" / "degu"
+    short.parent.mkdir()
+    short.write_text(QUICK.format(degu=own / "degu"), encoding="utf-8")
+    short.chmod(0o755)
+    return os.pathsep.join([str(short.parent), str(own)])
+
+
+def _tidy(notebook: Any, names: dict[str, str]) -> None:
+    """Take out of the outputs what belongs to one machine or one moment."""
+    for cell in notebook.cells:
+        cell.pop("id", None)
+        cell.metadata.pop("execution", None)
+        kept = []
+        for output in cell.get("outputs", ()):
+            if output.get("name") == "stderr":
+                continue
+            for key, value in output.get("data", {}).items():
+                if isinstance(value, str):
+                    output["data"][key] = _replaced(value, names)
+            if "text" in output:
+                output["text"] = _replaced(output["text"], names)
+            kept.append(output)
+        if "outputs" in cell:
+            cell["outputs"] = kept
+    notebook.nbformat_minor = 4  # before cells had identifiers, which change with every run
+
+
+def _replaced(text: str, names: dict[str, str]) -> str:
+    for name, other in names.items():
+        text = text.replace(name, other)
+    return text
+
+
+def pages() -> dict[str, str]:
+    """Return the page of the tutorial, with outputs; figures are inside of it."""
+    parts = [] if not EXECUTED.is_file() else [_page(cell) for cell in nbformat.read(EXECUTED, as_version=4).cells]
+    return {"tutorial.md": "\n\n".join(parts) + "\n"} if parts else {}
+
+
+def _page(cell: Any) -> str:
+    if cell.cell_type == "markdown":
+        return cell.source
+    language, source = "python", cell.source
+    if source.startswith("%%bash"):
+        language, source = "bash", source.partition("\n")[2]
+    outputs = [_output(output) for output in cell.get("outputs", ())]
+    return "\n\n".join([f"```{language}\n{source}\n```", *filter(None, outputs)])
+
+
+def _output(output: Any) -> str:
+    data = output.get("data", {})
+    if "image/png" in data:
+        return f'<img alt="Figure" src="data:image/png;base64,{re.sub(chr(92) + "s", "", data["image/png"])}">'
+    text = output.get("text") or data.get("text/plain") or ""
+    return f"```text {{ .output }}\n{text.rstrip()}\n```" if text.strip() else ""
+
+
+def main() -> int:
+    """Run the tutorial."""
+    parser = argparse.ArgumentParser(description="Run the tutorial and write it with its outputs.")
+    parser.add_argument("--quick", action="store_true", help="two epochs, and nothing is written")
+    quick = parser.parse_args().quick
+    notebook = execute(quick)
+    if not quick:
+        nbformat.write(notebook, EXECUTED)
+    sys.stdout.write(f"{len(notebook.cells)} cells ran{'' if quick else f'; wrote {EXECUTED.name}'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
