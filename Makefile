@@ -8,10 +8,12 @@ SETUP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench pins clean
+.PHONY: help setup demo test lint docs tutorial bench pins clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP) ## Set up .venv, and nothing else
 
 demo: $(SETUP) ## Set up, then run a study on the data set that ships with degu
 	$(BIN)/degu run experiment=demo
@@ -25,8 +27,11 @@ lint: $(SETUP) ## Check style and types
 	$(BIN)/mypy
 
 docs: $(SETUP) ## Build the documentation into site/ and check its links
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python docs/hooks/check_site.py site
+
+tutorial: $(SETUP) ## Run the tutorial and write docs/tutorial.ipynb with its outputs
+	$(BIN)/python docs/hooks/tutorial.py
 
 bench: $(SETUP) ## Run every benchmark
 	@for script in $(filter-out benchmarks/harness.py benchmarks/workload.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done

@@ -102,7 +102,7 @@ def _bases(values: dict) -> Iterator[str]:
         if isinstance(entry, str):
             yield entry
         else:
-            yield from (f"{place}: {choice}" for place, choice in entry.items())
+            yield from (f"{place}: {'null' if choice is None else choice}" for place, choice in entry.items())
 
 
 def _keys(node: yaml.MappingNode, lines: list[str], path: str) -> Iterator[Key]:

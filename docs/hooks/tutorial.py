@@ -2,7 +2,8 @@
 
 `python docs/hooks/tutorial.py` runs every cell of `docs/tutorial.md` in an empty folder and writes
 `docs/tutorial.ipynb`. With `--quick` networks are trained for two epochs and nothing is written: it shows that every
-command works, and an error of any cell is an error of the command.
+command works, and an error of any cell is an error of the command. With `--text` nothing runs: a change of the text
+alone is taken over.
 """
 
 from __future__ import annotations
@@ -41,6 +42,27 @@ def cells() -> list[dict[str, Any]]:
 def is_current() -> bool:
     """Whether the executed notebook has the cells of the source."""
     return [_bare(cell) for cell in nbformat.read(EXECUTED, as_version=4).cells] == cells()
+
+
+def take_text() -> Any:
+    """Return the executed notebook with the text of the source.
+
+    Raises:
+        SystemExit: When a cell of code has changed, which has to be run.
+    """
+    notebook, source = nbformat.read(EXECUTED, as_version=4), unexecuted()
+    code = [cell.source for cell in source.cells if cell.cell_type == "code"]
+    ran = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if code != [cell.source for cell in ran]:
+        sys.exit("Expected changes of the text alone. Received: changed code. Run it: make tutorial")
+    outputs = iter(ran)
+    notebook.cells = [next(outputs) if cell.cell_type == "code" else _without_id(cell) for cell in source.cells]
+    return notebook
+
+
+def _without_id(cell: Any) -> Any:
+    cell.pop("id", None)
+    return cell
 
 
 def _bare(cell: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +106,7 @@ def _commands(folder: Path, quick: bool) -> str:
 def _tidy(notebook: Any, names: dict[str, str]) -> None:
     """Take out of the outputs what belongs to one machine or one moment."""
     for cell in notebook.cells:
-        cell.pop("id", None)
+        _without_id(cell)
         cell.metadata.pop("execution", None)
         kept = []
         for output in cell.get("outputs", ()):
@@ -135,11 +157,12 @@ def main() -> int:
     """Run the tutorial."""
     parser = argparse.ArgumentParser(description="Run the tutorial and write it with its outputs.")
     parser.add_argument("--quick", action="store_true", help="two epochs, and nothing is written")
-    quick = parser.parse_args().quick
-    notebook = execute(quick)
-    if not quick:
+    parser.add_argument("--text", action="store_true", help="nothing runs")
+    options = parser.parse_args()
+    notebook = take_text() if options.text else execute(options.quick)
+    if not options.quick:
         nbformat.write(notebook, EXECUTED)
-    sys.stdout.write(f"{len(notebook.cells)} cells ran{'' if quick else f'; wrote {EXECUTED.name}'}\n")
+    sys.stdout.write(f"{len(notebook.cells)} cells{'' if options.quick else f', written to {EXECUTED.name}'}\n")
     return 0
 
 
