@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import benchmark_pages
 import commands
 import config_pages
 import public
@@ -48,7 +49,14 @@ def _entry(place: str, heading: str, label: str) -> str:
 
 def pages() -> dict[str, str]:
     """Return the text of every generated page by its path in the site's sources."""
-    return api_pages() | config_pages.pages() | commands.pages() | root_pages.pages() | tutorial.pages()
+    return (
+        benchmark_pages.pages()
+        | api_pages()
+        | config_pages.pages()
+        | commands.pages()
+        | root_pages.pages()
+        | tutorial.pages()
+    )
 
 
 def on_config(config: Any) -> Any:

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,21 @@ def execute(quick: bool) -> Any:
             NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": str(work)}}).execute()
         finally:
             os.environ["PATH"] = before
+        _say_times(notebook)
         _tidy(notebook, {str(work.resolve()): "~/promoters", str(work): "~/promoters"})
     return notebook
+
+
+def _say_times(notebook: Any) -> None:
+    """Print how long each cell of code took, in seconds, and how it begins."""
+    for cell in notebook.cells:
+        times = cell.metadata.get("execution", {})
+        if "iopub.execute_input" in times and "shell.execute_reply" in times:
+            start, end = (
+                datetime.fromisoformat(times[name]) for name in ("iopub.execute_input", "shell.execute_reply")
+            )
+            first = cell.source.removeprefix("%%bash\n").partition("\n")[0]
+            sys.stdout.write(f"{(end - start).total_seconds():7.1f} s  {first}\n")
 
 
 def _commands(folder: Path, quick: bool) -> str:
