@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 
 from degu import Distiller, EnsemblerBase, utils
-from degu.data import synthetic
+from degu.data import Split, synthetic
 from degu.data.motif_grammar import MotifGrammar
+from degu.evaluation.calibration import Calibrator
+from degu.evaluation.curves import calibration_curves
+from degu.evaluation.evidence import evidence_of
+from degu.evaluation.truth import truth_metrics
 from degu.losses import GaussianNLL
 from degu.models.heads import LINEAR, Gaussian
 from degu.train import train_standard_fun
@@ -91,12 +95,41 @@ def test_true_noise_is_recovered_from_single_measurements(large):
     assert prediction.aleatoric.mean() == pytest.approx(noise_sd.mean(), rel=0.1)
 
 
-def test_more_data_leave_less_disagreement_and_the_same_noise(large, folder):
+def test_calibrated_intervals_hold_what_they_promise_of_new_measurements(large):
+    """The calibration curve lies in the band of chance after calibration; epistemic alone covers far too little."""
+    data, ensembler, _ = large
+    rng = np.random.default_rng(5)
+    tokens = MotifGrammar(LENGTH, 1, NOISE).sample(4000, rng)
+    mean, noise_sd = truth(tokens)
+    measured = (mean + noise_sd * rng.standard_normal(len(mean)))[:, None]
+    rows = np.array_split(np.arange(len(tokens)), 2)
+    drawn = Split(tokens, measured, np.arange(len(tokens)).astype(str))
+    every = evidence_of(drawn, {"ensemble": ensembler.predict(tokens)}, utils.std)
+    before, after = (every.select(part) for part in rows)
+    valid = evidence_of(data.valid, {"ensemble": ensembler.predict(data.valid.tokens)}, utils.std)
+    std = Calibrator("ensemble", valid, before, after, {}, utils.std).total_std()
+    answer = after.predictions["ensemble"]
+    curve = calibration_curves(answer.mean, std, after.measured, ["a"])["a"]
+    inside = np.array(curve["lower"]) <= curve["observed"], np.array(curve["observed"]) <= curve["upper"]
+    assert np.all(inside), curve
+    alone = calibration_curves(answer.mean, answer.epistemic, after.measured, ["a"])["a"]
+    assert alone["observed"][-2] < 0.6, "of the 90 % that epistemic intervals claim"
+
+
+def test_more_data_leave_less_disagreement_less_error_and_the_same_noise(large, folder):
     data, _, prediction = large
     _, few = trained(1000, folder)
-    uncertain = few.predict(data.test.tokens)
-    assert prediction.epistemic.mean() < 0.9 * uncertain.epistemic.mean()
-    assert prediction.aleatoric.mean() == pytest.approx(uncertain.aleatoric.mean(), rel=0.25)
+    mean, noise_sd = (values[:, None] for values in truth(data.test.tokens))
+    much, little = (
+        truth_metrics(answer, utils.std, mean, noise_sd, ["a"])
+        for answer in (prediction, few.predict(data.test.tokens))
+    )
+    assert prediction.epistemic.mean() < 0.9 * few.predict(data.test.tokens).epistemic.mean()
+    assert much["mean_rmse/a"] < 0.9 * little["mean_rmse/a"]
+    for found in (much, little):
+        assert found["aleatoric_ratio/a"] == pytest.approx(1, abs=0.25)
+        assert 0.3 < found["epistemic_ratio/a"] < 1.1, "members agree on a part of their errors"
+    assert much["aleatoric_pearson_r/a"] > 0.9
 
 
 def test_the_student_inherits_the_noise(large, folder):

@@ -1,0 +1,135 @@
+"""Compare the uncertainties of a study of simulated data with the truth.
+
+    python experiments/synthetic_truth/run.py STUDY --output FOLDER
+
+STUDY is an output folder of `degu run experiment=heteroscedastic`, or of another study of `data=synthetic`. The truth
+is known: `degu.data.MotifGrammar` gives every sequence a mean and a noise. Writes `results.csv`, `table.md` and
+`truth.png`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from degu.config import build
+from degu.data import MotifGrammar
+from degu.ensemble import Prediction
+from degu.errors import ConfigError
+from degu.evaluation.truth import error_bins, truth_metrics
+from degu.evaluation.uncertainty import predicted_stds
+from degu.trained import load_study
+from degu.uncertainty import Spread
+
+ROWS = {"ensemble": "#E69F00", "student": "#0072B2"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare one study with its truth."""
+    options = _parser().parse_args(arguments)
+    study = load_study(options.study, device="cpu")
+    data = study.config.data
+    if data._target_ != "degu.data.synthetic":
+        raise ConfigError(f"Expected a study of data=synthetic. Received: one of {data._target_}")
+    grammar = MotifGrammar(data.length, data.num_targets, data.noise, data.seed)
+    tokens = build(data).test.tokens
+    truth = grammar.mean(tokens), grammar.noise_sd(tokens)
+    predictions = {row: study.predict(tokens, row) for row in ROWS}
+    spread = study.ensembler.uncertainty_fun
+    found = {row: truth_metrics(answer, spread, *truth, study.names) for row, answer in predictions.items()}
+    curves = json.loads((study.folder / "evaluation" / "curves.json").read_text(encoding="utf-8"))
+    options.output.mkdir(parents=True, exist_ok=True)
+    _write_csv(options.output / "results.csv", found)
+    text = table(found, study.names) + calibration_table(curves)
+    (options.output / "table.md").write_text(text, encoding="utf-8")
+    figure(predictions, spread, truth, study.names, curves).savefig(options.output / "truth.png", dpi=90)
+    sys.stdout.write(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", metavar="STUDY", help="output folder of a study")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the results")
+    return parser
+
+
+def table(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
+    """Return the metrics as a Markdown table."""
+    head = [f"{row}, {name}" for name in names for row in found]
+    lines = [f"| metric | {' | '.join(head)} |", f"| --- |{' --- |' * len(head)}"]
+    metrics = dict.fromkeys(key.partition("/")[0] for flat in found.values() for key in flat)
+    for metric in metrics:
+        cells = [f"{found[row].get(f'{metric}/{name}', np.nan):.3f}" for name in names for row in found]
+        lines.append(f"| {metric} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def calibration_table(curves: Mapping) -> str:
+    """Return how far the calibration curves stray from the diagonal, and how far chance would take them."""
+    lines = [
+        "| calibration curve, row: target | farthest from the diagonal | 95 % band | inside |",
+        "|---|---|---|---|",
+    ]
+    for key, label in (("calibration_before", "as predicted"), ("calibration", "calibrated")):
+        for row, targets in curves[key].items():
+            for target, curve in targets.items():
+                observed, low, high = (np.array(curve[part]) for part in ("observed", "lower", "upper"))
+                away = np.abs(observed - curve["expected"]).max()
+                inside = "yes" if ((low <= observed) & (observed <= high)).all() else "no"
+                band = (high - np.array(curve["expected"])).max()
+                lines.append(f"| {label}, {row}: {target} | {away:.3f} | {band:.3f} | {inside} |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(
+    predictions: Mapping[str, Prediction], spread: Spread, truth: tuple, names: Sequence[str], curves: Mapping
+) -> Figure:
+    """Draw noise, error and calibration of each target."""
+    drawn = Figure(figsize=(9.5, 3.0 * len(names)), layout="constrained")
+    for line, (index, name) in zip(drawn.subplots(len(names), 3, squeeze=False), enumerate(names), strict=True):
+        for row, answer in predictions.items():
+            stds = predicted_stds(answer, spread)
+            if "aleatoric" in stds:
+                line[0].plot(truth[1][:, index], stds["aleatoric"][:, index], ".", ms=2, color=ROWS[row], label=row)
+            bins = error_bins(stds["epistemic"][:, index], answer.mean[:, index] - truth[0][:, index])
+            line[1].plot(bins.epistemic, bins.error, "o-", ms=3, color=ROWS[row], label=row)
+        _calibration(line[2], curves, name)
+        labels = ("true sd of the noise", "aleatoric"), ("epistemic, rms of a tenth", "distance to the truth, rms")
+        for axis, (across, up) in zip(line, (*labels, ("expected part", "observed part")), strict=True):
+            low, high = min(axis.get_xlim()[0], axis.get_ylim()[0]), max(axis.get_xlim()[1], axis.get_ylim()[1])
+            axis.plot([low, high], [low, high], "--", color="#999999", linewidth=1)
+            axis.set(xlabel=across, ylabel=up, title=name)
+            axis.legend(fontsize=7, frameon=False)
+    return drawn
+
+
+def _calibration(axis: Axes, curves: Mapping, name: str) -> None:
+    for key, style in (("calibration_before", ":"), ("calibration", "-")):
+        for row, colour in ROWS.items():
+            curve = curves[key][row].get(name)
+            if curve:
+                label = f"{row}, {'calibrated' if style == '-' else 'as predicted'}"
+                axis.plot(curve["expected"], curve["observed"], style, color=colour, label=label)
+    if curve := curves["calibration"]["student"].get(name):
+        axis.fill_between(curve["expected"], curve["lower"], curve["upper"], color="#999999", alpha=0.3, linewidth=0)
+
+
+def _write_csv(path: Path, found: Mapping[str, Mapping[str, float]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", "metric", "target", "value"])
+        for row, flat in found.items():
+            writer.writerows([row, *key.split("/", 1), f"{value:.5g}"] for key, value in flat.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
