@@ -8,6 +8,7 @@ Keys are `<split>/shift/<set>/<metric>/<row>/<target>`; metrics of the mean agai
 
 * `mse`, `normalized_mse`, `pearson_r`: means against the ensemble's mean. Far from the training data predictions shrink
   towards one value, which makes a small error easy; `normalized_mse` divides by the variance of the ensemble's mean.
+* `epistemic_pearson_r`, `epistemic_spearman_rho`: the student's epistemic standard deviation against the ensemble's.
 * `epistemic_auroc`: probability that a shifted sequence has a larger epistemic value than an unshifted one, ties
   counted half. 0.5 says that the uncertainty does not tell them apart.
 * `epistemic_std_ratio`: mean epistemic standard deviation over that of the unshifted sequences.
@@ -64,6 +65,7 @@ def shift_metrics(
             columns = uncertainty_shift(usual[row], stds[row])
             if row != TEACHER:
                 columns |= agreement(answer.mean, answers[TEACHER].mean, names)
+                columns |= epistemic_agreement(stds[row], stds[TEACHER])
             if part.measured is not None:
                 columns |= _measured(answer.mean, part.measured, names, eval_fun)
             flat |= _flat(f"{split}/shift/{part.name}", row, names, columns)
@@ -76,6 +78,15 @@ def agreement(mean: ArrayLike, teacher: ArrayLike, names: Sequence[str] | None =
     variance = np.var(np.asarray(teacher, dtype=np.float64), axis=0)
     normalized = np.divide(mse, variance, out=np.full_like(mse, np.nan), where=variance > 0)
     return {"mse": mse, "normalized_mse": normalized, "pearson_r": pearson_r}
+
+
+def epistemic_agreement(std: NDArray, teacher: NDArray) -> dict[str, NDArray]:
+    """Return `epistemic_pearson_r` and `epistemic_spearman_rho` of standard deviations `(N, K)`, each `(K,)`.
+
+    Both are NaN for a target of which one of them is constant.
+    """
+    ranks = (stats.rankdata(values, axis=0) for values in (std, teacher))
+    return {"epistemic_pearson_r": _correlations(std, teacher), "epistemic_spearman_rho": _correlations(*ranks)}
 
 
 def uncertainty_shift(usual: NDArray, shifted: NDArray) -> dict[str, NDArray]:
@@ -127,6 +138,13 @@ def shift_rows(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
             found = rows.setdefault((kind, row, target), {"set": kind, "row": row, "target": target})
             found[metric] = value
     return list(rows.values())
+
+
+def _correlations(one: NDArray, other: NDArray) -> NDArray:
+    """Return the Pearson correlation of every column, NaN where one is constant."""
+    one, other = (values - values.mean(axis=0, dtype=np.float64) for values in (one, other))
+    lengths = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
+    return np.divide((one * other).sum(axis=0), lengths, out=np.full(len(lengths), np.nan), where=lengths > 0)
 
 
 def _epistemic_std(answer: Prediction, spread: Spread) -> NDArray:

@@ -23,6 +23,8 @@ _LABELS = {
     "mse": "MSE to ensemble",
     "normalized_mse": "normalised MSE to ensemble",
     "pearson_r": "Pearson r to ensemble",
+    "epistemic_pearson_r": "Pearson r of epistemic",
+    "epistemic_spearman_rho": "Spearman rho of epistemic",
     "measured_mse": "MSE to measured",
     "measured_pearson_r": "Pearson r to measured",
     "measured_spearman_rho": "Spearman rho to measured",

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from degu.ensemble import Prediction
 from degu.evaluation import ShiftedSet, shift_metrics
-from degu.evaluation.shift import auroc, shift_rows
+from degu.evaluation.shift import auroc, epistemic_agreement, shift_rows
 from degu.metrics import UndefinedMetricWarning, eval_regression
 from degu.uncertainty import Spread
 
@@ -112,3 +113,15 @@ def test_rows_of_the_table_hold_every_metric(flat):
     assert sum(len(row) - 3 for row in rows) == len(flat)
     row = next(row for row in rows if (row["set"], row["row"], row["target"]) == ("library", "student", "b"))
     assert row["measured_mse"] == flat["test/shift/library/measured_mse/student/b"]
+
+
+def test_agreement_of_epistemic_columns_is_their_correlation():
+    rng = np.random.default_rng(0)
+    student, teacher = rng.random((2, 50, 2))
+    found = epistemic_agreement(student, teacher)
+    for column in (0, 1):
+        pair = student[:, column], teacher[:, column]
+        assert found["epistemic_pearson_r"][column] == pytest.approx(stats.pearsonr(*pair).statistic)
+        assert found["epistemic_spearman_rho"][column] == pytest.approx(stats.spearmanr(*pair).statistic)
+    student[:, 1] = 2.0
+    assert np.isnan(epistemic_agreement(student, teacher)["epistemic_pearson_r"]).tolist() == [False, True]
