@@ -3,8 +3,8 @@
     python experiments/student_off_distribution/run.py STUDY [STUDY ...] --ways static copies --seeds 3 --output FOLDER
 
 Each STUDY is an output folder of `degu run`, whose members are the teachers; a way is a choice of the config group
-`distill`. All students of one study have the same architecture and recipe; each seed has initial values and a data order
-of its own. Writes `results.csv` and `table.md`.
+`distill`. All students of one study have the same architecture and recipe; a seed decides initial values and the order
+of the data. Writes `results.csv` and `table.md`.
 """
 
 from __future__ import annotations
