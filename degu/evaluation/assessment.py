@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from degu.evaluation.calibration import Calibrator
 from degu.evaluation.curves import Curve, calibration_curves, coverage_curves, interval_rows, sparsification_curves
 from degu.evaluation.evidence import Evidence, own_std
-from degu.evaluation.uncertainty import Intervals, predicted_stds, uncertainty_metrics
-from degu.metrics import CONFIDENCE_LEVELS, Bootstrap, eval_gaussian, eval_intervals
+from degu.evaluation.uncertainty import CALIBRATED, Intervals, predicted_stds, uncertainty_metrics
+from degu.metrics import CONFIDENCE_LEVELS, Bootstrap, eval_intervals
 from degu.uncertainty import Spread, bin_index
-
-CALIBRATED = "total_calibrated"
 
 
 class Calibrated(NamedTuple):
@@ -92,11 +90,16 @@ def assess_uncertainty(
     """
     measured, predictions = evidence.measured, evidence.predictions
     metrics = uncertainty_metrics(
-        split, names, measured, predictions, spread, None, confidence_levels, bootstrap=bootstrap
+        split,
+        names,
+        measured,
+        predictions,
+        spread,
+        None,
+        confidence_levels,
+        bootstrap=bootstrap,
+        calibrated=calibrated.stds if calibrated else None,
     )
-    for row, std in calibrated.stds.items() if calibrated else ():
-        found = eval_gaussian(predictions[row].mean, std, measured, names, confidence_levels, bootstrap)
-        metrics |= _named(found, f"{split}/uncertainty_{CALIBRATED}", row)
     for method, rows in calibrated.intervals.items() if calibrated else ():
         for row, intervals in rows.items():
             metrics |= _named(eval_intervals(intervals, measured, names), f"{split}/{method}", row)

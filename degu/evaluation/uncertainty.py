@@ -29,6 +29,7 @@ from degu.metrics.intervals import interval_columns
 from degu.metrics.probabilistic import gaussian_columns
 from degu.uncertainty import Spread, bin_index, total_std
 
+CALIBRATED = "total_calibrated"
 Intervals = Mapping[float, Interval]
 """Intervals of one method and model, by confidence level."""
 
@@ -64,6 +65,7 @@ def uncertainty_metrics(
     confidence_levels: Sequence[float] = CONFIDENCE_LEVELS,
     edges: Mapping[str, NDArray] | None = None,
     bootstrap: Bootstrap | None = None,
+    calibrated: Mapping[str, NDArray] | None = None,
 ) -> dict[str, float]:
     """Evaluate every uncertainty on one split.
 
@@ -79,6 +81,7 @@ def uncertainty_metrics(
         edges: By row, inner edges of the bins of its predicted activity, `(bins - 1, K)`, from `quantile_edges`; those
             of Mondrian intervals, where there are some. None for no bins.
         bootstrap: How to find confidence intervals; None for none.
+        calibrated: Calibrated total standard deviations `(N, K)` by row, the family `uncertainty_total_calibrated`.
 
     Returns:
         A flat dictionary; see the module's first lines for its keys.
@@ -89,7 +92,7 @@ def uncertainty_metrics(
     flat: dict[str, float] = {}
     measured = np.asarray(measured, dtype=np.float64)
     for suffix, kept in _bins(measured, predictions, edges):
-        families = _families(kept, predictions, spread, intervals or {}, names, confidence_levels)
+        families = _families(kept, predictions, spread, intervals or {}, names, confidence_levels, calibrated or {})
         for family, rows in families.items():
             flat |= _flat(f"{split}/{family}{suffix}", rows, bootstrap, paired=not suffix)
     return flat
@@ -118,11 +121,13 @@ def _families(
     intervals: Mapping[str, Mapping[str, Intervals]],
     names: Sequence[str],
     confidence_levels: Sequence[float],
+    calibrated: Mapping[str, NDArray],
 ) -> dict[str, dict[str, Columns]]:
     """Return the metrics by family and row."""
     families: dict[str, dict[str, Columns]] = {}
     for row, prediction in predictions.items():
-        for kind, std in predicted_stds(prediction, spread).items():
+        kinds = predicted_stds(prediction, spread) | ({CALIBRATED: calibrated[row]} if row in calibrated else {})
+        for kind, std in kinds.items():
             shown = [index for index in range(len(names)) if not np.isnan(std[:, index]).all()]
             mean, std, target = (array[:, shown] for array in (np.asarray(prediction.mean), std, measured[row]))
             columns = gaussian_columns(mean, std, target, [names[index] for index in shown], confidence_levels)

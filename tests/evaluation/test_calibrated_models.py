@@ -109,6 +109,7 @@ def test_assessment_names_every_family_and_agrees_with_the_metrics(calibrated):
         EVALUATED.predictions["student"].mean, calibrated.stds["student"], EVALUATED.measured, NAMES, LEVELS
     )
     assert found.metrics["test/uncertainty_total_calibrated/nll/student/b"] == gaussian["nll/b"]
+    assert found.metrics["test/uncertainty_total_calibrated/nll/student_minus_ensemble/b"] == 0, "both are one model"
     assert found.metrics["test/uncertainty_epistemic/coverage_90/ensemble/a"] < 0.5
     low, high = (
         found.metrics[f"test/uncertainty_total_calibrated/coverage_90_{bound}/student/a"] for bound in ("low", "high")
