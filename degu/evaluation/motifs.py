@@ -38,18 +38,10 @@ def without_motifs(
         DataError: When a motif has another letter, is longer than the sequences or not longer than `max_mismatches`,
             or matches so often that it cannot be avoided.
     """
-    patterns = []
-    for motif in motifs:
-        missed = _allowance(motif) if max_mismatches is None else max_mismatches
-        patterns += [(strand, missed) for strand in _strands(motif, tokens.shape[1], missed)]
     generator = np.random.default_rng(seed)
     changed = tokens.copy()
     for _ in range(_ROUNDS):
-        matched = np.zeros(tokens.shape, dtype=bool)
-        for allowed, missed in patterns:
-            rows, starts = np.nonzero(_matches(changed, allowed) >= len(allowed) - missed)
-            matched[rows[:, None], starts[:, None] + np.arange(len(allowed))] = True
-        matched &= changed != UNKNOWN
+        matched = motif_places(changed, motifs, max_mismatches) & (changed != UNKNOWN)
         if not matched.any():
             return changed
         changed[matched] = generator.integers(0, UNKNOWN, matched.sum(), dtype=np.uint8)
@@ -57,6 +49,20 @@ def without_motifs(
         f"motifs: expected motifs that random DNA rarely matches, received {list(motifs)} with max_mismatches="
         f"{max_mismatches}, of which {matched.any(axis=1).sum()} sequence(s) are not free after {_ROUNDS} draws."
     )
+
+
+def motif_places(tokens: NDArray[np.uint8], motifs: Sequence[str], max_mismatches: int | None = 0) -> NDArray[np.bool_]:
+    """Return which letters belong to a place that matches a motif on either strand, `(N, L)`.
+
+    Arguments and errors are those of `without_motifs`.
+    """
+    matched = np.zeros(tokens.shape, dtype=bool)
+    for motif in motifs:
+        missed = _allowance(motif) if max_mismatches is None else max_mismatches
+        for allowed in _strands(motif, tokens.shape[1], missed):
+            rows, starts = np.nonzero(_matches(tokens, allowed) >= len(allowed) - missed)
+            matched[rows[:, None], starts[:, None] + np.arange(len(allowed))] = True
+    return matched
 
 
 def _allowance(motif: str) -> int:

@@ -6,7 +6,7 @@ from degu.config import config_dir, groups
 from degu.data import MotifGrammar, Split, Splits, synthetic, tokenize
 from degu.errors import DataError
 from degu.evaluation import shifted_sets
-from degu.evaluation.motifs import without_motifs
+from degu.evaluation.motifs import motif_places, without_motifs
 from degu.evaluation.shifted_sets import evolved, mutated
 
 SIZES = {"num_train": 20, "num_valid": 10, "num_test": 400, "length": 60}
@@ -118,6 +118,14 @@ def test_motifs_are_found_on_both_strands_and_nothing_else_changes():
     assert (without_motifs(tokens, ["GATTCC"], 1)[2:] != tokens[2:]).any(axis=1).all()
     assert without_motifs(tokens, ["GATTCC"], 1)[3, 4] == 4
     assert (without_motifs(tokens, ["gAtYyc"]) != tokens).any(axis=1).tolist() == differs.tolist()
+
+
+def test_places_of_motifs_are_marked_letter_by_letter_on_both_strands():
+    tokens = tokenize(["AAGATTCCAA", "AAGGAATCAA", "GATTCGATTC"])
+    places = motif_places(tokens, ["GATTC"])
+    assert np.flatnonzero(places[0]).tolist() == [2, 3, 4, 5, 6]
+    assert np.flatnonzero(places[1]).tolist() == [3, 4, 5, 6, 7]
+    assert places[2].all()
 
 
 def test_long_motifs_bear_a_mismatch_and_short_ones_do_not():
