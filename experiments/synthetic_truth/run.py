@@ -19,15 +19,22 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import stats
 
 from degu.config import build
 from degu.data import MotifGrammar
 from degu.ensemble import Prediction
 from degu.errors import ConfigError
+from degu.evaluation.calibration import Calibrator
+from degu.evaluation.curves import LEVELS
+from degu.evaluation.evidence import drawn_for_calibration, evidence_of
 from degu.evaluation.truth import error_bins, truth_metrics
 from degu.evaluation.uncertainty import predicted_stds
-from degu.trained import load_study
-from degu.uncertainty import Spread
+from degu.metrics import calibration_band
+from degu.trained import TrainedStudy, load_study
+from degu.trust import shifted_of
+from degu.uncertainty import Spread, row_digests
 
 ROWS = {"ensemble": "#E69F00", "student": "#0072B2"}
 
@@ -48,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves = json.loads((study.folder / "evaluation" / "curves.json").read_text(encoding="utf-8"))
     options.output.mkdir(parents=True, exist_ok=True)
     _write_csv(options.output / "results.csv", found)
-    text = table(found, study.names) + calibration_table(curves)
+    text = table(found, study.names) + calibration_table(curves, isotonic_curves(study)) + shift_table(study, grammar)
     (options.output / "table.md").write_text(text, encoding="utf-8")
     figure(predictions, spread, truth, study.names, curves).savefig(options.output / "truth.png", dpi=90)
     sys.stdout.write(text)
@@ -73,20 +80,65 @@ def table(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str
     return "\n".join(lines) + "\n\n"
 
 
-def calibration_table(curves: Mapping) -> str:
+def isotonic_curves(study: TrainedStudy) -> dict[str, dict[str, dict[str, NDArray]]]:
+    """Return the calibration curves of isotonic intervals, calibrated and evaluated on the rows that the study used.
+
+    The recalibration is itself known from a sample, so the band is that of two samples.
+    """
+    splits, settings = build(study.config.data), study.config.evaluation.calibration
+    spread = study.ensembler.uncertainty_fun
+    valid, test = (
+        evidence_of(split, {row: study.predict(split.tokens, row) for row in ROWS}, spread)
+        for split in (splits.valid, splits.test)
+    )
+    drawn = drawn_for_calibration(test.digests, settings.fraction, settings.seed)
+    old, new = test.select(drawn), test.select(~drawn)
+    used = {"train": row_digests(splits.train.tokens), "valid": valid.digests}
+    band = calibration_band(len(old.digests) * len(new.digests) // len(test.digests))
+    found: dict[str, dict[str, dict[str, NDArray]]] = {}
+    for row in ROWS:
+        intervals = Calibrator(row, valid, old, new, used, spread).intervals("isotonic", LEVELS.tolist())
+        holds = [(low <= new.measured) & (new.measured <= high) for low, high in intervals.values()]
+        inside = np.array([part.mean(axis=0) for part in holds])
+        levels = np.array(list(intervals))
+        for index, name in enumerate(study.names):
+            curve = {"expected": levels, "observed": inside[:, index], "lower": levels - band, "upper": levels + band}
+            found.setdefault(row, {})[name] = curve
+    return found
+
+
+def calibration_table(curves: Mapping, isotonic: Mapping) -> str:
     """Return how far the calibration curves stray from the diagonal, and how far chance would take them."""
-    lines = [
-        "| calibration curve, row: target | farthest from the diagonal | 95 % band | inside |",
-        "|---|---|---|---|",
-    ]
-    for key, label in (("calibration_before", "as predicted"), ("calibration", "calibrated")):
-        for row, targets in curves[key].items():
+    head = "| calibration curve, row: target | farthest from the diagonal | 95 % band | inside |"
+    lines = [head, "| --- | --- | --- | --- |"]
+    stages = {
+        "as predicted": curves["calibration_before"],
+        "calibrated variance, normal": curves["calibration"],
+        "isotonic": isotonic,
+    }
+    for label, rows in stages.items():
+        for row, targets in rows.items():
             for target, curve in targets.items():
-                observed, low, high = (np.array(curve[part]) for part in ("observed", "lower", "upper"))
-                away = np.abs(observed - curve["expected"]).max()
-                inside = "yes" if ((low <= observed) & (observed <= high)).all() else "no"
-                band = (high - np.array(curve["expected"])).max()
+                expected, observed, high = (np.array(curve[part]) for part in ("expected", "observed", "upper"))
+                away, band = np.abs(observed - expected).max(), (high - expected).max()
+                inside = "yes" if away <= band else "no"
                 lines.append(f"| {label}, {row}: {target} | {away:.3f} | {band:.3f} | {inside} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def shift_table(study: TrainedStudy, grammar: MotifGrammar) -> str:
+    """Return true error and epistemic standard deviation of unshifted and shifted sequences, averaged over targets."""
+    sets = shifted_of(study.config, build(study.config.data))
+    head = "| set | row | distance to the truth, rms | epistemic, rms | rank correlation |"
+    lines = [head, "| --- | --- | --- | --- | --- |"]
+    for part in sets:
+        for row in ROWS:
+            answer = study.predict(part.tokens, row)
+            error = np.abs(answer.mean - grammar.mean(part.tokens))
+            epistemic = predicted_stds(answer, study.ensembler.uncertainty_fun)["epistemic"]
+            ranks = [stats.spearmanr(one, other).statistic for one, other in zip(epistemic.T, error.T, strict=True)]
+            sizes = (np.sqrt(np.mean(np.square(values))) for values in (error, epistemic))
+            lines.append(f"| {part.name} | {row} | {' | '.join(f'{v:.3f}' for v in (*sizes, np.mean(ranks)))} |")
     return "\n".join(lines) + "\n"
 
 
