@@ -1,22 +1,28 @@
 """Training an ensemble: plain Keras, member by member, next to degu's engines, in one run.
 
 "plain" is one `model.fit` a member on one-hot arrays, with today's Keras and its defaults. "serial" is degu's
-training of one member after the other, "stacked" of all side by side. Prints milliseconds of one step of one member
-and ratios over plain (above 1, degu is faster), each engine in float32 and in mixed bfloat16; then whether the
-results are equal: the weights after a step on the same batch, and the accuracy of members trained both ways.
+training of one member after the other, "stacked" of all side by side.
 
-    python benchmarks/ensemble.py --members 5 --json
+speed     Milliseconds of one step of one member and ratios over plain (above 1, degu is faster), each engine in float32
+          and in mixed bfloat16. Then the limit: the time that the matrix products of a step need at the speed that one
+          large product reaches here.
+equality  The weights after a step on the same batch, and the accuracy of members trained in every way.
+
+    python benchmarks/ensemble.py --parts speed --json
+    python benchmarks/ensemble.py --parts equality --json benchmarks/results/ensemble_equality.json
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from harness import alternate, announce, environment, median, parser, ratio, report, table
+from limits import BYTES, ceilings, work_of_a_step
 from workload import Workload
 
 from degu.data import one_hot, synthetic
@@ -24,6 +30,15 @@ from degu.metrics import eval_regression
 from degu.stacked.loop import Stack
 from degu.train.batches import Batches
 from degu.train.fit import compiled
+
+PARTS = ("speed", "equality")
+
+
+class Score(NamedTuple):
+    """Mean over members and its standard deviation."""
+
+    mean: float
+    deviation: float
 
 
 def engines(work: Workload, members: int, policy: str) -> dict[str, Callable[[], Any]]:
@@ -69,23 +84,74 @@ def _difference(mine: keras.Variable, theirs: keras.Variable) -> float:
     return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-3))
 
 
-def accuracy(members: int, epochs: int) -> dict[str, tuple[float, float]]:
-    """Train on a simulated assay both ways; return mean and standard deviation of the members' test Pearson r."""
+def accuracy(members: int, epochs: int) -> dict[str, Score]:
+    """Train on a simulated assay in every way; return mean and standard deviation of the members' test Pearson r."""
     splits = synthetic(num_train=4096, num_valid=64, num_test=2048, length=120)
     work = Workload(splits.length, 128, steps=1, width=0.5)
     work.tokens, work.targets = splits.train.tokens, splits.train.targets
+    x, y = one_hot(splits.test.tokens), splits.test.targets
+
+    def score(networks: Sequence[keras.Model]) -> Score:
+        values = [eval_regression(network.predict(x, verbose=0), y)[1].mean() for network in networks]
+        return Score(float(np.mean(values)), float(np.std(values, ddof=1)))
+
     plain = work.plain(members)
     for network in plain:
         network.fit(work.encoded(), work.targets, batch_size=128, epochs=epochs, verbose=0)
-    stack = Stack(work.fits(members))
-    for epoch in range(epochs):
-        stack.epoch(range(members), epoch)
-    x, y = one_hot(splits.test.tokens), splits.test.targets
-    scores = {
-        name: [eval_regression(network.predict(x, verbose=0), y)[1].mean() for network in networks]
-        for name, networks in {"plain": plain, "stacked": [fit.model for fit in stack.fits]}.items()
+    scores = {"plain": score(plain)}
+    for policy in BYTES:
+        keras.config.set_dtype_policy(policy)
+        stack = Stack(work.fits(members))
+        keras.config.set_dtype_policy("float32")
+        for epoch in range(epochs):
+            stack.epoch(range(members), epoch)
+        scores["stacked" if policy == "float32" else f"stacked, {policy}"] = score([fit.model for fit in stack.fits])
+    return scores
+
+
+def speed(asked: Namespace) -> dict[str, Any]:
+    """Time the engines and print them."""
+    work = Workload(asked.length, asked.batch, asked.steps)
+    encoded, networks = work.encoded(), work.plain(asked.members)
+
+    def plain() -> None:
+        for network in networks:
+            network.fit(encoded, work.targets, batch_size=asked.batch, verbose=0)
+
+    calls: dict[str, Callable[[], Any]] = {"plain": plain}
+    for policy in BYTES:
+        calls |= engines(work, asked.members, policy)
+    seconds = alternate(calls, asked.repeats, warmup=1)
+    member_steps = asked.members * asked.steps
+    ratios = {name: ratio(seconds, "plain", name) for name in seconds}
+    each = {name: 1e3 * median(values) / member_steps for name, values in seconds.items()}
+    rows = [(name, each[name], 1e3 * asked.batch / each[name], str(ratios[name])) for name in seconds]
+    print(table(("engine", "ms a member step", "member-samples/s", "times plain"), rows), flush=True)
+    return {
+        name: {
+            "milliseconds_a_member_step": each[name],
+            "member_samples_a_second": 1e3 * asked.batch / each[name],
+            "plain_over_it": ratios[name]._asdict(),
+        }
+        for name in seconds
     }
-    return {name: (float(np.mean(values)), float(np.std(values, ddof=1))) for name, values in scores.items()}
+
+
+def limit(asked: Namespace, engines: dict[str, Any]) -> dict[str, Any]:
+    """Print and return the time that the products of a step need at the speed of one large matrix product."""
+    network = Workload(asked.length, asked.batch, 1).network(0)
+    found, rows = {}, []
+    for policy in BYTES:
+        speeds = ceilings(policy, asked.repeats, asked.size)
+        flops = work_of_a_step(network, asked.batch, policy)["flops"]
+        least = 1e3 * flops / speeds["flops_a_second"]
+        names = ("plain", "stacked") if policy == "float32" else (f"stacked, {policy}",)
+        over = {name: engines[name]["milliseconds_a_member_step"] / least for name in names}
+        found[policy] = {"gflop": flops / 1e9, **speeds, "milliseconds": least, "times_the_limit": over}
+        rows += [(name, flops / 1e9, speeds["flops_a_second"] / 1e9, least, value) for name, value in over.items()]
+    headers = ("engine", "GFLOP a member step", "GFLOP/s of a product", "limit, ms", "times the limit")
+    print("\n" + table(headers, rows), flush=True)
+    return found
 
 
 def main() -> None:
@@ -95,43 +161,23 @@ def main() -> None:
     options.add_argument("--length", type=int, default=249, help="bases a sequence")
     options.add_argument("--batch", type=int, default=128, help="sequences a step")
     options.add_argument("--steps", type=int, default=20, help="steps an epoch")
-    options.add_argument("--repeats", type=int, default=7, help="timed epochs of every engine")
+    options.add_argument("--repeats", type=int, default=5, help="timed epochs of every engine")
+    options.add_argument("--size", type=int, default=2048, help="side of the matrices that measure the ceiling")
+    options.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="what to measure")
     asked = options.parse_args()
     found = environment()
     announce(found)
-
-    work = Workload(asked.length, asked.batch, asked.steps)
-    encoded, networks = work.encoded(), work.plain(asked.members)
-
-    def plain() -> None:
-        for network in networks:
-            network.fit(encoded, work.targets, batch_size=asked.batch, verbose=0)
-
-    calls: dict[str, Callable[[], Any]] = {"plain": plain}
-    for policy in ("float32", "mixed_bfloat16"):
-        calls |= engines(work, asked.members, policy)
-    seconds = alternate(calls, asked.repeats, warmup=2)
-    member_steps = asked.members * asked.steps
-    result: dict[str, Any] = {
-        name: {
-            "milliseconds_a_member_step": 1e3 * median(values) / member_steps,
-            "member_samples_a_second": member_steps * asked.batch / median(values),
-            "plain_over_it": ratio(seconds, "plain", name)._asdict(),
-        }
-        for name, values in seconds.items()
-    }
-    rows = [
-        (name, row["milliseconds_a_member_step"], row["member_samples_a_second"], str(ratio(seconds, "plain", name)))
-        for name, row in result.items()
-    ]
-    print(table(("engine", "ms a member step", "member-samples/s", "times plain"), rows))
-    difference = agreement(asked.length, asked.batch)
-    pearson = accuracy(asked.members, epochs=8)
-    print(f"largest relative difference of a weight after one step: {difference:.1e}")
-    print(
-        "test Pearson r on a simulated assay:", "; ".join(f"{n} {m:.3f} +- {sd:.3f}" for n, (m, sd) in pearson.items())
-    )
-    result |= {"largest_relative_difference_after_a_step": difference, "pearson": pearson}
+    result: dict[str, Any] = {}
+    if "speed" in asked.parts:
+        result["engines"] = speed(asked)
+        result["limit"] = limit(asked, result["engines"])
+    if "equality" in asked.parts:
+        difference = agreement(asked.length, asked.batch)
+        result["largest_relative_difference_after_a_step"] = difference
+        scores = accuracy(asked.members, epochs=8)
+        result["pearson"] = {name: value._asdict() for name, value in scores.items()}
+        print(f"\nlargest relative difference of a weight after one step: {difference:.1e}")
+        print(table(("test Pearson r, simulated assay", "mean", "SD of members"), [(n, *v) for n, v in scores.items()]))
     report(asked, result, found)
 
 

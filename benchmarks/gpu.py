@@ -1,6 +1,12 @@
 """An ensemble on one accelerator in one call: members side by side and the limits of the device.
 
-    KERAS_BACKEND=jax python benchmarks/gpu.py --json
+On a machine with JAX, without TensorFlow and without a package index, in the root of a checkout. The folder `wheels` is
+made beforehand with `pip download --only-binary :all: --dest wheels keras tqdm`:
+
+    pip install -q --no-index -f wheels keras tqdm && KERAS_BACKEND=jax PYTHONPATH=. python benchmarks/gpu.py --json
+
+Where degu is installed, `KERAS_BACKEND=jax python benchmarks/gpu.py --json` is enough, and so it is
+with `KERAS_BACKEND=tensorflow`.
 
 Prints, in float32 and in mixed bfloat16: the time of one plain Keras member (`model.fit` on one-hot arrays), of a
 stack of members, and their ratio; the time that the device needs at least, from the arithmetic and the memory traffic
@@ -15,72 +21,13 @@ from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 from harness import alternate, announce, environment, median, parser, ratio, report, table
-from keras import ops
+from limits import BYTES, ceilings, work_of_a_step
 from workload import Workload
 
 from degu.augment import RandomDeletion, RandomMutation, RandomSubset, RandomTranslocation
 from degu.stacked.loop import Stack
 from degu.train.dynamic import augmented_model
-
-BYTES = {"float32": 4, "mixed_bfloat16": 2}
-
-
-def ceilings(policy: str, repeats: int, size: int) -> dict[str, float]:
-    """Measure what the device can do: FLOP/s of a matrix product and bytes/s of a copy, in the compute dtype."""
-    dtype = "bfloat16" if policy == "mixed_bfloat16" else "float32"
-    square = ops.ones((size, size), dtype)
-    vector = ops.ones((size * size * 4,), "float32")
-    chain = 8
-    product = _compiled(lambda x: _repeat(lambda y: ops.matmul(y, x) * (1 / size), x, chain))
-    copy = _compiled(lambda x: _repeat(lambda y: y + 1, x, chain))
-    seconds = alternate({"product": lambda: _wait(product(square)), "copy": lambda: _wait(copy(vector))}, repeats, 2)
-    # Steps of a chain may be fused: the copy is counted once, read and write.
-    return {
-        "flops_a_second": 2 * size**3 * chain / median(seconds["product"]),
-        "bytes_a_second": 2 * vector.shape[0] * 4 / median(seconds["copy"]),
-    }
-
-
-def _repeat(step: Callable[[Any], Any], x: Any, times: int) -> Any:
-    y = x
-    for _ in range(times):
-        y = step(y)
-    return y
-
-
-def _compiled(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    import tensorflow as tf
-
-    return tf.function(function, jit_compile=True)
-
-
-def _wait(value: Any) -> None:
-    """Wait for a result without copying all of it."""
-    np.asarray(ops.convert_to_numpy(ops.ravel(value)[:1]))
-
-
-def work_of_a_step(network: keras.Model, batch_size: int, policy: str) -> dict[str, float]:
-    """Count the arithmetic and the least memory traffic of one training step of one network.
-
-    Arithmetic: the products of convolutions and dense layers, forward, and twice that backward; the first layer has no
-    gradient of its input. Traffic: every product's output is written once and read once forward; backward it and its
-    gradient are read, and the gradient is written; Adam reads four arrays of the size of the weights and writes three.
-    """
-    flops = traffic = 0.0
-    products = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D | keras.layers.Dense)]
-    for layer in products:
-        positions = int(np.prod(layer.output.shape[1:-1], dtype=int))
-        forward = 2.0 * batch_size * positions * int(np.prod(layer.kernel.shape))
-        flops += forward * (2 if layer is products[0] else 3)
-        traffic += 5.0 * BYTES[policy] * batch_size * int(np.prod(layer.output.shape[1:]))
-    traffic += 7.0 * 4 * network.count_params()
-    return {"flops": flops, "bytes": traffic}
 
 
 def training(work: Workload, members: int, repeats: int) -> dict[str, list[float]]:

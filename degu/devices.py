@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from pathlib import Path
 from typing import NamedTuple
 
 from degu.errors import ConfigError
@@ -87,6 +88,22 @@ def uses_gpu() -> bool:
 
         return bool(tf.config.get_visible_devices("GPU"))
     return bool(_list_gpus())
+
+
+def free_memory() -> int | None:
+    """Return the bytes that are free where the backend computes; None where the system does not tell.
+
+    On a GPU it is known for JAX alone, and means what JAX may still take. On a CPU it is what Linux calls available.
+    """
+    import keras
+
+    if uses_gpu():
+        stats = _list_gpus()[0].memory_stats() if keras.backend.backend() == "jax" else None
+        return stats["bytes_limit"] - stats["bytes_in_use"] if stats else None
+    info = Path("/proc/meminfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    available = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(available[0]) if available else None
 
 
 def _gpu_index(device: str) -> int:

@@ -122,6 +122,6 @@ def _launch(steps: Sequence[Step], at_once: int) -> Callable[[Any], None]:
 
 
 def _members_at_once(members: int) -> int:
-    """Return how many members run at the same time: one for each core, or all on a GPU, which queues them itself."""
+    """Return how many members run at the same time: one for each core, on a GPU too, where cores issue the kernels."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return members if tf.config.list_logical_devices("GPU") else min(members, cores)
+    return min(members, cores)

@@ -12,6 +12,7 @@ import keras
 from degu.errors import TrainingError
 from degu.seeds import seeded
 from degu.stacked.loop import Failed, fit_together, why_not
+from degu.stacked.room import divided
 from degu.train.fits import Finished, Fit, Fits, advance, fail, finish
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,27 @@ def train_together(
             everyone = enumerate(zip(trainings, seeds, waiting, strict=True))
             return [_alone(*one, place, failed) for place, one in everyone]
         places = [place for place, job in enumerate(waiting) if any(job is other for other in jobs)]
-        histories = fit_together(jobs, name, partial(_note, trainings, places, failed))
+        histories = _fitted(jobs, name, partial(_note, trainings, places, failed))
         for place, history in zip(places, histories, strict=True):
             if isinstance(history, TrainingError):
                 waiting[place] = Finished(history)
             else:
                 waiting[place] = _advanced(trainings[place], seeds[place], history)
     return [end.value for end in waiting if isinstance(end, Finished)]
+
+
+def _fitted(jobs: Sequence[Fit], name: str, failed: Failed) -> list[keras.callbacks.History | TrainingError]:
+    """Fit networks in as few stacks as there is memory for; the arguments are those of `fit_together`."""
+    stacks = divided(jobs)
+    if len(stacks) == 1:
+        return fit_together(jobs, name, failed)
+    log.info("%s: in %d stacks, because the memory has room for %d at one time.", name, len(stacks), len(stacks[0]))
+    ends: list[keras.callbacks.History | TrainingError] = []
+    for number, stack in enumerate(stacks, start=1):
+        before = len(ends)
+        title = f"{name}, stack {number}/{len(stacks)}"
+        ends += fit_together(stack, title, lambda job, error, before=before: failed(before + job, error))  # type: ignore[misc]
+    return ends
 
 
 def _next_round(waiting: Sequence[Fit | Finished]) -> list[Fit]:
