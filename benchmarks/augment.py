@@ -21,7 +21,7 @@ import evoaug_tf.augment as theirs
 import keras
 import numpy as np
 import tensorflow as tf
-from harness import Ratio, alternate, announce, environment, median, parser, ratio, report, table
+from harness import Ratio, alternate, announce, environment, median, parser, processor_ratio, ratio, report, table
 from workload import Workload
 
 from degu import augment
@@ -77,10 +77,14 @@ def operations(batch: int, length: int, calls: int, repeats: int, jit: bool) -> 
         sides = {"degu": repeated(ours, x, calls, jit), "evoaug_tf": repeated(reference, x, calls, jit)}
         seconds = alternate(sides, repeats, warmup=2)
         each = {side: 1e3 * median(values) / calls for side, values in seconds.items()}
-        found[name] = {"ms": each, "ratio": ratio(seconds, "evoaug_tf", "degu")}
-    rows = [[name, *values["ms"].values(), str(values["ratio"])] for name, values in found.items()]
+        ratios = {"ratio": ratio, "processor_ratio": processor_ratio}
+        found[name] = {"ms": each, **{key: of(seconds, "evoaug_tf", "degu") for key, of in ratios.items()}}
+    rows = [
+        [name, *values["ms"].values(), str(values["ratio"]), str(values["processor_ratio"])]
+        for name, values in found.items()
+    ]
     title = f"\n{batch} x {length}{', XLA' if jit else ''}, ms"
-    print(title + "\n" + table(["", "degu", "evoaug_tf", "ratio (quartiles)"], rows), flush=True)
+    print(title + "\n" + table(["", "degu", "evoaug_tf", "ratio (quartiles)", "by processor time"], rows), flush=True)
     return found
 
 
@@ -110,10 +114,17 @@ def training(work: Workload, repeats: int) -> dict[str, dict[str, Any]]:
             "ms": {name.rpartition(", ")[2]: 1e3 * median(seconds[name]) for name in pair},
             "added_ms": median(added),
             "ratio": ratio(seconds, pair[1], pair[0]),
+            "processor_ratio": processor_ratio(seconds, pair[1], pair[0]),
         }
-    rows = [[form, *values["ms"].values(), values["added_ms"], str(values["ratio"])] for form, values in found.items()]
+    rows = [
+        [form, *values["ms"].values(), values["added_ms"], str(values["ratio"]), str(values["processor_ratio"])]
+        for form, values in found.items()
+    ]
     title = f"\ntraining step, batch {work.batch_size}, with a subset of two out of three, ms"
-    print(title + "\n" + table(["", "without", "with", "added", "ratio (quartiles)"], rows), flush=True)
+    print(
+        title + "\n" + table(["", "without", "with", "added", "ratio (quartiles)", "by processor time"], rows),
+        flush=True,
+    )
     return found
 
 

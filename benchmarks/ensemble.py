@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from harness import alternate, announce, environment, median, parser, ratio, report, table
+from harness import alternate, announce, environment, median, parser, processor_ratio, ratio, report, table
 from limits import BYTES, ceilings, work_of_a_step
 from workload import Workload
 
@@ -111,7 +111,7 @@ def accuracy(members: int, epochs: int) -> dict[str, Score]:
 
 def speed(asked: Namespace) -> dict[str, Any]:
     """Time the engines and print them."""
-    work = Workload(asked.length, asked.batch, asked.steps)
+    work = Workload(asked.length, asked.batch, asked.steps, model=asked.model)
     encoded, networks = work.encoded(), work.plain(asked.members)
 
     def plain() -> None:
@@ -119,19 +119,25 @@ def speed(asked: Namespace) -> dict[str, Any]:
             network.fit(encoded, work.targets, batch_size=asked.batch, verbose=0)
 
     calls: dict[str, Callable[[], Any]] = {"plain": plain}
-    for policy in BYTES:
+    for policy in asked.policies:
         calls |= engines(work, asked.members, policy)
     seconds = alternate(calls, asked.repeats, warmup=1)
     member_steps = asked.members * asked.steps
     ratios = {name: ratio(seconds, "plain", name) for name in seconds}
+    work_ratios = {name: processor_ratio(seconds, "plain", name) for name in seconds}
     each = {name: 1e3 * median(values) / member_steps for name, values in seconds.items()}
-    rows = [(name, each[name], 1e3 * asked.batch / each[name], str(ratios[name])) for name in seconds]
-    print(table(("engine", "ms a member step", "member-samples/s", "times plain"), rows), flush=True)
+    rows = [
+        (name, each[name], 1e3 * asked.batch / each[name], str(ratios[name]), str(work_ratios[name]))
+        for name in seconds
+    ]
+    headers = ("engine", "ms a member step", "member-samples/s", "times plain", "by processor time")
+    print(table(headers, rows), flush=True)
     return {
         name: {
             "milliseconds_a_member_step": each[name],
             "member_samples_a_second": 1e3 * asked.batch / each[name],
             "plain_over_it": ratios[name]._asdict(),
+            "plain_over_it_by_processor_time": work_ratios[name]._asdict(),
         }
         for name in seconds
     }
@@ -139,9 +145,9 @@ def speed(asked: Namespace) -> dict[str, Any]:
 
 def limit(asked: Namespace, engines: dict[str, Any]) -> dict[str, Any]:
     """Print and return the time that the products of a step need at the speed of one large matrix product."""
-    network = Workload(asked.length, asked.batch, 1).network(0)
+    network = Workload(asked.length, asked.batch, 1, model=asked.model).network(0)
     found, rows = {}, []
-    for policy in BYTES:
+    for policy in asked.policies:
         speeds = ceilings(policy, asked.repeats, asked.size)
         flops = work_of_a_step(network, asked.batch, policy)["flops"]
         least = 1e3 * flops / speeds["flops_a_second"]
@@ -158,11 +164,13 @@ def main() -> None:
     """Measure, print and store."""
     options = parser(__doc__)
     options.add_argument("--members", type=int, default=5)
+    options.add_argument("--model", default="deepstarr", help="an architecture of degu.models")
     options.add_argument("--length", type=int, default=249, help="bases a sequence")
     options.add_argument("--batch", type=int, default=128, help="sequences a step")
     options.add_argument("--steps", type=int, default=20, help="steps an epoch")
     options.add_argument("--repeats", type=int, default=5, help="timed epochs of every engine")
     options.add_argument("--size", type=int, default=2048, help="side of the matrices that measure the ceiling")
+    options.add_argument("--policies", nargs="+", default=list(BYTES), choices=BYTES, help="precisions to time")
     options.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="what to measure")
     asked = options.parse_args()
     found = environment()

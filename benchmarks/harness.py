@@ -1,7 +1,9 @@
 """What every benchmark needs: the environment, calls timed in turn, memory, a table, a result file.
 
 Numbers are compared as ratios of one run. Calls are timed in rounds, one after the other in every round, so that a
-change of the machine's load meets all of them; a ratio is the median of the ratios of the rounds.
+change of the machine's load meets all of them; a ratio is the median of the ratios of the rounds. Beside the time by
+the clock stands the time that the processor worked for this process, which other programs change less. The load average
+in a result says how quiet the machine was before it.
 
     options = parser(__doc__).parse_args()
     seconds = alternate({"plain": plain, "quick": quick}, repeats=9)
@@ -70,7 +72,7 @@ class Finished(NamedTuple):
 
 
 def environment(*packages: str) -> dict[str, Any]:
-    """Return what the numbers belong to: device, cores, backend, versions and commit.
+    """Return what the numbers belong to: device, cores, backend, versions, commit and the load of the last minute.
 
     Args:
         packages: Distributions whose versions are named beside those of Keras, its backend and NumPy.
@@ -87,6 +89,7 @@ def environment(*packages: str) -> dict[str, Any]:
         "backend": backend,
         **{name: _version(name) for name in dict.fromkeys(("keras", backend, "numpy", *packages))},
         "commit": commit(),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 
@@ -122,7 +125,19 @@ def commit() -> str | None:
     return head + ("+" if changes else "")
 
 
-def alternate(calls: Mapping[str, Callable[[], Any]], repeats: int, warmup: int = 1) -> dict[str, list[float]]:
+class Seconds(dict[str, list[float]]):
+    """Seconds by the clock of every timed round, by the name of a call.
+
+    Attributes:
+        processor: The same in seconds of processor time of this process, all threads together.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__({name: [] for name in names})
+        self.processor: dict[str, list[float]] = {name: [] for name in names}
+
+
+def alternate(calls: Mapping[str, Callable[[], Any]], repeats: int, warmup: int = 1) -> Seconds:
     """Time calls in turn.
 
     Args:
@@ -134,13 +149,14 @@ def alternate(calls: Mapping[str, Callable[[], Any]], repeats: int, warmup: int 
         Seconds of every round for each call. Every other round goes through the calls backwards.
     """
     names = list(calls)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds = Seconds(names)
     for turn in range(warmup + repeats):
         for name in names if turn % 2 == 0 else names[::-1]:
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             calls[name]()
             if turn >= warmup:
                 seconds[name].append(time.perf_counter() - start)
+                seconds.processor[name].append(time.process_time() - worked)
     return seconds
 
 
@@ -154,6 +170,11 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 def ratio(seconds: Mapping[str, Sequence[float]], slow: str, fast: str) -> Ratio:
     """Return how many times as long `slow` takes as `fast`, from calls that were timed in turn."""
     return Ratio(*_quartiles([a / b for a, b in zip(seconds[slow], seconds[fast], strict=True)]))
+
+
+def processor_ratio(seconds: Seconds, slow: str, fast: str) -> Ratio:
+    """Return how many times as much processor time `slow` takes as `fast`."""
+    return ratio(seconds.processor, slow, fast)
 
 
 def median(values: Sequence[float]) -> float:

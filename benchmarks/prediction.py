@@ -22,7 +22,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from harness import alternate, announce, environment, median, parser, ratio, report, table
+from harness import Seconds, alternate, announce, environment, median, parser, processor_ratio, ratio, report, table
 
 from degu import Distiller, EnsemblerBase, models
 from degu.data import one_hot
@@ -84,14 +84,19 @@ def calls(build: Build, paths: list[Path], tokens: np.ndarray, batch_size: int, 
     }
 
 
-def compared(title: str, seconds: dict[str, list[float]], sequences: int) -> dict[str, Any]:
+def compared(title: str, seconds: Seconds, sequences: int) -> dict[str, Any]:
     """Print and return the seconds of every side and how many times as quick degu is."""
     rows, result = [], {}
     for name in seconds:
-        times = ratio(seconds, name, DEGU)
-        result[name] = {"seconds": seconds[name], "over_degu": times._asdict()}
-        rows.append([name, median(seconds[name]), sequences / median(seconds[name]), str(times)])
-    print(f"\n{table([title, 'seconds', 'sequences/s', 'times degu'], rows)}", flush=True)
+        times, worked = ratio(seconds, name, DEGU), processor_ratio(seconds, name, DEGU)
+        result[name] = {
+            "seconds": seconds[name],
+            "over_degu": times._asdict(),
+            "over_degu_by_processor_time": worked._asdict(),
+        }
+        rows.append([name, median(seconds[name]), sequences / median(seconds[name]), str(times), str(worked)])
+    headers = [title, "seconds", "sequences/s", "times degu", "by processor time"]
+    print(f"\n{table(headers, rows)}", flush=True)
     return result
 
 

@@ -1,4 +1,4 @@
-"""The training that the speed benchmarks share: random sequences, DeepSTARR, Adam and the mean squared error."""
+"""The training that the speed benchmarks share: random sequences, one network, Adam and the mean squared error."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from degu import models
 from degu.data import one_hot
-from degu.models import deepstarr
 from degu.seeds import seeded
 from degu.train.fits import Fit
 
@@ -25,15 +25,17 @@ class Workload:
         batch_size: Sequences a step.
         steps: Steps an epoch.
         width: Width of DeepSTARR; 1 is that of the publication.
+        model: An architecture of `degu.models`; the width is that of DeepSTARR alone.
     """
 
-    def __init__(self, length: int, batch_size: int, steps: int, width: float = 1.0) -> None:
+    def __init__(self, length: int, batch_size: int, steps: int, width: float = 1.0, model: str = "deepstarr") -> None:
         generator = np.random.default_rng(0)
         self.batch_size = batch_size
         self.steps = steps
         self.tokens = generator.integers(0, 4, (batch_size * steps, length)).astype(np.uint8)
         self.targets = generator.normal(size=(batch_size * steps, TARGETS)).astype(np.float32)
-        self.build = partial(deepstarr, (length, 4), TARGETS, width=width)
+        settings = {"width": width} if model == "deepstarr" else {}
+        self.build = partial(getattr(models, model), (length, 4), TARGETS, **settings)
 
     def network(self, seed: int) -> keras.Model:
         """Return a new network."""

@@ -89,3 +89,15 @@ def test_make_runs_every_benchmark_and_not_the_harness():
     recipe = (FOLDER.parent / "Makefile").read_text().partition("bench:")[2].partition("\n\n")[0]
     assert "$(filter-out benchmarks/harness.py" in recipe
     assert "$(wildcard benchmarks/*.py)" in recipe
+
+
+def test_processor_time_is_that_of_the_work_and_not_of_waiting(harness):
+    def work():
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
+
+    seconds = harness.alternate({"work": work, "wait": lambda: time.sleep(0.05)}, 3)
+    assert min(seconds["wait"]) >= 0.05
+    assert max(seconds.processor["wait"]) < 0.04 < min(seconds.processor["work"])
+    assert harness.processor_ratio(seconds, "work", "wait").median > 2
