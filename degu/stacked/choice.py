@@ -8,7 +8,6 @@ from degu.devices import uses_gpu
 
 QUICKER: dict[tuple[str, str], float] = {
     ("tensorflow", "cpu"): 1.4,
-    ("jax", "cpu"): 1.0,
 }
 """How many times as many member steps a second a stack makes as members one after the other, by backend and device.
 
@@ -20,6 +19,6 @@ Five members of DeepSTARR, 249 bp, batches of 128, on two cores: ratio of "stack
 def is_worth_it() -> bool:
     """Whether a stack is quicker on the backend and device in use.
 
-    Where nothing was measured, on a GPU, the answer is yes: members then share launches, and on JAX matrix products.
+    Where nothing was measured, as on a GPU, the answer is yes: members then share launches, and on JAX matrix products.
     """
     return QUICKER.get((keras.backend.backend(), "gpu" if uses_gpu() else "cpu"), 1.1) > 1
