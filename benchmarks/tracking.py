@@ -70,6 +70,10 @@ class Timed:
         """Time the record of measurements, those of epochs apart."""
         self._timed("metrics" if step is None else "epoch", self._tracker.metrics, values, step)
 
+    def flush(self) -> None:
+        """Time the sending of what waits."""
+        self._timed("flush", self._tracker.flush)
+
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Time the record of a file."""
         self._timed("artifact", self._tracker.artifact, path, folder)
@@ -126,7 +130,7 @@ def share(spent: Mapping[str, list[float]]) -> dict[str, float]:
     """Return what a study of ten minutes spends on tracking, from what a small one spent."""
     from degu.tracking.mlflow_tracker import SECONDS_A_CALL
 
-    epoch, sending = median(spent["epoch"]), max(spent["start, end"])
+    epoch, sending = median(spent["epoch"]), max(spent["attach, end"])
     once = sum(sum(values) for name, values in spent.items() if name != "epoch")
     whole = once + EPOCHS * epoch + STUDY / SECONDS_A_CALL * sending
     return {"once": once, "epoch": epoch, "sending": sending, "ten_minutes": whole, "share": whole / STUDY}

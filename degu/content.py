@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
@@ -15,15 +15,16 @@ from degu.provenance import code_digests
 
 NO_SCIENCE = ("name", "tracking", "executor", "resume", "checkpoint")
 """Groups and values of a config that say where and how a study runs, and not what it finds."""
-NO_SCIENCE_OF_ENSEMBLES = ("on_member_failure", "min_members")
+NO_SCIENCE_OF_ENSEMBLES = ("on_member_failure", "min_members", "members")
 
 
-def content_of(config: DictConfig, splits: Splits) -> dict[str, Any]:
+def content_of(config: DictConfig, splits: Splits, members: Sequence[str] = ()) -> dict[str, Any]:
     """Return what the results of a study depend on.
 
     Args:
         config: The study's config.
         splits: Its data.
+        members: Digests of members that were trained elsewhere.
 
     Returns:
         `config` without what is no science, the digest of the `data`, and digests and versions of the `code`, that of
@@ -34,7 +35,8 @@ def content_of(config: DictConfig, splits: Splits) -> dict[str, Any]:
         name: value for name, value in science["ensemble"].items() if name not in NO_SCIENCE_OF_ENSEMBLES
     }
     code = {**code_digests(), **own_code(config)}
-    return {"config": science, "data": splits.digest, "code": code}
+    content = {"config": science, "data": splits.digest, "code": code}
+    return {**content, "members": list(members)} if members else content
 
 
 def key_of(content: Mapping[str, Any]) -> str:

@@ -106,6 +106,14 @@ def free_memory() -> int | None:
     return 1024 * int(available[0]) if available else None
 
 
+def gpu_numbers() -> list[int]:
+    """Return the numbers, as CUDA_VISIBLE_DEVICES takes them, of the GPUs that this process may use."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [int(number) for number in named.split(",") if number.strip().isdigit()]
+    return list(range(len(_list_gpus())))
+
+
 def _gpu_index(device: str) -> int:
     kind, _, index = device.partition(":")
     if kind not in {"auto", "cpu", "gpu"} or (index and (kind != "gpu" or not index.isdigit())):

@@ -6,26 +6,32 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 from omegaconf import DictConfig, OmegaConf
 
 from degu.config import build, check_targets, frozen
 from degu.content import content_of
 from degu.data import Splits
+from degu.elsewhere import Found, copied, digests, members_elsewhere
 from degu.ensemble import Ensembler
+from degu.ensemble.jobs import JobExecutor
 from degu.errors import ConfigError
 from degu.evaluation import ShiftedSet
 from degu.files import write_json, write_text
 from degu.inference.calibration import CALIBRATION
+from degu.members import member_job
 from degu.provenance import collect
 from degu.recording import Recorder, member_name
 from degu.report.arrays import write_logos, write_test_arrays
 from degu.report.page import REPORT, write_report
 from degu.report.table import comparison_table
 from degu.results import EVALUATED, Answers, check_objective, comparison, known_range, of_networks, rehearsal
-from degu.stages import distill_student, network_seeds, train_ensemble
+from degu.stages import combined_ensemble, distill_student, network_seeds, train_ensemble
 from degu.study_folder import StudyFolder, claimed
 from degu.tracking import Tracker
 from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG, SITTINGS_TAG
@@ -62,6 +68,7 @@ class Plan(NamedTuple):
         sets: Its shifted sets.
         device: What it runs on, in words.
         content: What its results depend on; see `degu.content`.
+        members: Members that were trained elsewhere; empty where the study trains its own.
         seconds: How long that took.
     """
 
@@ -70,6 +77,7 @@ class Plan(NamedTuple):
     sets: Sequence[ShiftedSet]
     device: str
     content: Mapping[str, Any]
+    members: Sequence[Found]
     seconds: float
 
 
@@ -83,11 +91,20 @@ def plan(config: DictConfig) -> Plan:
         DeguError: When config or data cannot be used.
     """
     began = time.perf_counter()
+    splits, device, content = load(config)
+    members = members_elsewhere(config, splits)
+    if members:
+        content = content_of(config, splits, digests(members))
+    sets = _check(config, splits, len(members) or config.ensemble.num_ensemble)
+    return Plan(config, splits, sets, device, content, members, time.perf_counter() - began)
+
+
+def load(config: DictConfig) -> tuple[Splits, str, dict[str, Any]]:
+    """Load the data of a study and prepare the device; return both, and what its results depend on."""
     check_targets(config)
     splits = build(config.data).downsample(**config.downsample)
     device = str(build(config.device))
-    sets = _check(config, splits)
-    return Plan(config, splits, sets, device, content_of(config, splits), time.perf_counter() - began)
+    return splits, device, content_of(config, splits)
 
 
 def run(
@@ -142,7 +159,7 @@ def _recorded(plan: Plan, study: Tracker, folder: StudyFolder, command: Sequence
     study.tags({**provenance, SITTINGS_TAG: str(folder.sittings)})
     write_json(folder.path / "provenance.json", provenance)
     recorder = Recorder(study, folder, plan.device)
-    recorder.announce(network_seeds(config))
+    recorder.announce(network_seeds(config, len(plan.members) or config.ensemble.num_ensemble))
     result = _study(plan, study, recorder, clock)
     study.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
     for name in RECORDED:
@@ -185,7 +202,7 @@ def _report(study: Tracker, output_dir: Path) -> None:
 def _study(plan: Plan, study: Tracker, recorder: Recorder, clock: _Clock) -> StudyResult:
     """Train, predict, compare and write everything down."""
     config, splits, output_dir = plan.config, plan.splits, recorder.folder.path
-    ensembler, histories = train_ensemble(config, splits, recorder, output_dir)
+    ensembler, histories = _ensemble(plan, recorder)
     clock.lap("ensemble")
     student = distill_student(config, splits, ensembler, recorder, output_dir)
     clock.lap("student")
@@ -217,11 +234,23 @@ def _study(plan: Plan, study: Tracker, recorder: Recorder, clock: _Clock) -> Stu
     return result
 
 
-def _check(config: DictConfig, splits: Splits) -> list[ShiftedSet]:
+def _ensemble(plan: Plan, recorder: Recorder) -> tuple[Ensembler, list[keras.callbacks.History]]:
+    """Train the members of a study where its executor says, or combine those that were trained elsewhere."""
+    config, folder = plan.config, recorder.folder.path
+    if plan.members:
+        return combined_ensemble(config, plan.splits, copied(plan.members, folder / "weights"), folder)
+    executor = build(config.executor)
+    if isinstance(executor, JobExecutor):
+        job = partial(member_job, folder.absolute(), frozen(config)["tracking"])
+        executor = replace(executor, job=job, folder=folder / "jobs")
+    return train_ensemble(config, plan.splits, recorder, folder, executor)
+
+
+def _check(config: DictConfig, splits: Splits, members: int) -> list[ShiftedSet]:
     """Check what would otherwise fail after training, and return the shifted sets."""
     check_objective(config, rehearsal(config, splits))
-    if config.ensemble.num_ensemble < 2:
-        raise ConfigError(f"Expected ensemble.num_ensemble >= 2. Received: {config.ensemble.num_ensemble}")
+    if members < 2:
+        raise ConfigError(f"Expected at least 2 members (ensemble.num_ensemble). Received: {members}")
     check_baselines(config, splits)
     return shifted_of(config, splits)
 

@@ -14,7 +14,8 @@ from degu.study_folder import StudyFolder
 from degu.tracking import Tracker, TrackingCallback
 from degu.tracking.callback import log_history
 from degu.tracking.protocol import KIND_TAG
-from degu.train.records import plain
+from degu.train.network import units_path
+from degu.train.records import plain, record_path
 
 
 class Recorder:
@@ -60,7 +61,9 @@ class Recorder:
         write_json(path, plain(history))
         with self.study.attach(self.folder.run_ids[name]) as run:
             log_history(run, history)
-            run.artifact(weights, "weights")
+            for file in (weights, record_path(weights), units_path(weights)):
+                if file.is_file():
+                    run.artifact(file, "weights")
             run.artifact(path, "history")
             run.metrics(metrics)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +14,14 @@ from omegaconf import DictConfig
 from degu.config import build
 from degu.data import Splits
 from degu.distill import Distiller
-from degu.ensemble import Ensembler, PredictionCache
+from degu.ensemble import Ensembler, Member, PredictionCache
+from degu.ensemble.training import MemberExecutor
 from degu.errors import ConfigError
 from degu.models.heads import LINEAR, Head
 from degu.recording import Recorder, member_name
 from degu.seeds import derive_seed
 from degu.train import Checkpoints
+from degu.train.records import history_of, read_record
 
 
 class TrainedStudent(NamedTuple):
@@ -38,9 +41,17 @@ class TrainedStudent(NamedTuple):
 
 
 def train_ensemble(
-    config: DictConfig, splits: Splits, recorder: Recorder, output_dir: Path
+    config: DictConfig, splits: Splits, recorder: Recorder, output_dir: Path, executor: MemberExecutor
 ) -> tuple[Ensembler, list[keras.callbacks.History]]:
-    """Train the members of a study and return them with their histories."""
+    """Train the members of a study and return them with their histories.
+
+    Args:
+        config: The study's config.
+        splits: Its data.
+        recorder: Records the trainings of this process.
+        output_dir: Where weights and predictions go.
+        executor: Where members are trained.
+    """
     head = _head(_nodes(config))
     learnt = {name: head.targets(split, splits.target_names) for name, split in splits.items()}
     cache = PredictionCache(output_dir / "predictions")
@@ -57,11 +68,33 @@ def train_ensemble(
         engine=config.ensemble.engine,
         on_member_failure=config.ensemble.on_member_failure,
         min_members=config.ensemble.min_members,
+        executor=executor,
         resume=_checkpoints(config),
         scope=recorder.member,
         **build(config.ensemble.train),
     )
     return ensembler, histories
+
+
+def combined_ensemble(
+    config: DictConfig, splits: Splits, weights: Sequence[Path], output_dir: Path
+) -> tuple[Ensembler, list[keras.callbacks.History]]:
+    """Return the ensemble of members that were trained elsewhere, with their histories where these are known.
+
+    Args:
+        config: The study's config.
+        splits: Its data.
+        weights: Weight files in the study's folder.
+        output_dir: Where predictions go.
+    """
+    cache = PredictionCache(output_dir / "predictions")
+    ensembler = new_ensembler(config, splits.length, splits.num_targets, cache)
+    records = [read_record(path) for path in weights]
+    ensembler.members += [
+        replace(Member.at(path), seed=None if record is None else record.seed)
+        for path, record in zip(weights, records, strict=True)
+    ]
+    return ensembler, [(record and record.restored_history()) or history_of([], {}) for record in records]
 
 
 def new_ensembler(config: DictConfig, length: int, num_targets: int, cache: PredictionCache) -> Ensembler:
@@ -137,12 +170,10 @@ def distill_student(
     return TrainedStudent(distiller, student, Path(weights), history)
 
 
-def network_seeds(config: DictConfig) -> dict[str, int]:
-    """Return the seeds of a study's networks by name: `member-00` ..., then `student`."""
-    members = {
-        member_name(index): derive_seed(config.seed, "member", index) for index in range(config.ensemble.num_ensemble)
-    }
-    return {**members, "student": derive_seed(config.seed, "student")}
+def network_seeds(config: DictConfig, members: int) -> dict[str, int]:
+    """Return the seeds of a study's networks by name: those of so many members, `member-00` ..., then `student`."""
+    seeds = {member_name(index): derive_seed(config.seed, "member", index) for index in range(members)}
+    return {**seeds, "student": derive_seed(config.seed, "student")}
 
 
 def _checkpoints(config: DictConfig) -> Checkpoints | None:

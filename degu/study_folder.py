@@ -111,7 +111,8 @@ def claimed(path: Path, content: Mapping[str, Any], resume: bool) -> Iterator[St
         ) from error
     try:
         study = StudyFolder.read(path) or StudyFolder(path, content)
-        _check_same(study, content, resume)
+        check_same(study, content)
+        _check_new(study, resume)
         if not study.is_complete:
             remove_leftovers(path)
             study.sittings += 1
@@ -122,7 +123,8 @@ def claimed(path: Path, content: Mapping[str, Any], resume: bool) -> Iterator[St
         lock.release()
 
 
-def _check_same(study: StudyFolder, content: Mapping[str, Any], resume: bool) -> None:
+def check_same(study: StudyFolder, content: Mapping[str, Any]) -> None:
+    """Raise a `ConfigError` when a study is another one than that of a content; it says what differs."""
     differing = differences(study.content, content)
     if differing:
         shown = "; ".join(differing[:_MOST_DIFFERENCES])
@@ -131,6 +133,9 @@ def _check_same(study: StudyFolder, content: Mapping[str, Any], resume: bool) ->
             f"{study.path}: expected an empty folder or one of the same study. Received: a study that differs in "
             f"{shown}{more}. Use another folder"
         )
+
+
+def _check_new(study: StudyFolder, resume: bool) -> None:
     if study.sittings and not resume:
         state = "a complete" if study.is_complete else "an interrupted"
         raise ConfigError(

@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(("distill", "attribution", "variants"), 4),
     **dict.fromkeys(("evaluation", "inference", "report"), 5),
     **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
-    **dict.fromkeys(("content", "study_folder"), 6),
+    **dict.fromkeys(("content", "elsewhere", "members", "study_folder"), 6),
     **dict.fromkeys(("allowed", "config", "cli", "reproduce", "verbs"), 6),
 }
 SIDE = {"tracking", "provenance"}
@@ -36,6 +36,14 @@ NEIGHBOURS = {
     ("recording", "study_folder"),
     ("pipeline", "config"),
     ("pipeline", "content"),
+    ("pipeline", "elsewhere"),
+    ("elsewhere", "config"),
+    ("pipeline", "members"),
+    ("members", "config"),
+    ("members", "pipeline"),
+    ("members", "recording"),
+    ("members", "stages"),
+    ("members", "study_folder"),
     ("pipeline", "study_folder"),
     ("pipeline", "recording"),
     ("pipeline", "results"),
@@ -66,10 +74,22 @@ NEIGHBOURS = {
 
 HOMES = {
     "hydra": {"config", "cli"},
-    "omegaconf": {"config", "cli", "content", "pipeline", "results", "stages", "trained", "trust"},
+    "omegaconf": {
+        "config",
+        "cli",
+        "content",
+        "elsewhere",
+        "members",
+        "pipeline",
+        "results",
+        "stages",
+        "trained",
+        "trust",
+    },
     "mlflow": {"tracking"},
     "tensorflow": {"attribution", "augment", "devices", "stacked"},
     "jax": {"attribution", "devices", "stacked"},
+    "submitit": {"ensemble"},
 }
 
 

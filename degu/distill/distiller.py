@@ -29,7 +29,7 @@ from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
 from degu.ensemble.inference import Predictor
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
-from degu.errors import ConfigError, EnsembleError
+from degu.errors import ConfigError, EnsembleError, TrainingError
 from degu.losses import DistillationLoss
 from degu.metrics import eval_regression
 from degu.seeds import derive_seed
@@ -307,7 +307,10 @@ class Distiller:
             targets = np.concatenate([targets, student_targets(self.columns, guess, guess.mean)])
         data = TrainingSet(x, targets, self._validation(measured.validation, batch_size))
         training = network_fits("student", student, student_seed, recipe, data, path, resume)
-        [(history, _)] = train_together([training], [student_seed], "student")
+        try:
+            [(history, _)] = train_together([training], [student_seed], "student")
+        except TrainingError as error:
+            raise TrainingError(f"student: {error}", error.has_good_weights) from error
         return str(path), history
 
     def predict_student(

@@ -14,7 +14,7 @@ from degu.ensemble.base import only_architecture
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
-from degu.ensemble.training import Engine, How, OnFailure, Scope
+from degu.ensemble.training import Engine, How, MemberExecutor, OnFailure, Scope
 from degu.train.dynamic import train_dynamic_aug_fun
 from degu.train.network import TrainingSet
 from degu.train.records import Checkpoints
@@ -77,6 +77,7 @@ class EnsemblerDynamic(Ensembler):
         standardize: bool = False,
         overwrite: bool = False,
         engine: Engine = "auto",
+        executor: MemberExecutor | None = None,
         resume: Checkpoints | None = None,
         on_member_failure: OnFailure = "stop",
         min_members: int = 1,
@@ -102,6 +103,7 @@ class EnsemblerDynamic(Ensembler):
             overwrite: Allow replacing weight files that exist.
             engine: `"serial"`, one member after the other; `"stacked"`, members of one architecture side by side on the
                 device; `"auto"` for the one that is quicker here.
+            executor: Where members are trained, such as `degu.ensemble.LocalProcesses()`; by default in this process.
             resume: Keep members that an earlier call with the same arguments has finished, and go on where it was
                 interrupted; see `degu.train.Checkpoints`. None trains every member.
             on_member_failure: `"stop"` with the first member whose training fails, or `"continue"` without it.
@@ -127,4 +129,4 @@ class EnsemblerDynamic(Ensembler):
         recipe = recipe_of(train_fun, {**augmentation, **train_kwargs}, standardize, callbacks)
         data = TrainingSet(x_train, y_train, validation_data)
         how = How(engine, scope, resume, on_member_failure, min_members)
-        return self._train(data, [recipe] * num_ensemble, save_prefix, seed, overwrite, how)
+        return self._train(data, [recipe] * num_ensemble, save_prefix, seed, overwrite, how, executor)

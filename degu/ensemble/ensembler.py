@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from degu.data.row_files import TokenFile
 from degu.ensemble.cache import PredictionCache
+from degu.ensemble.executors import InProcess
 from degu.ensemble.fresh import check_members_differ
 from degu.ensemble.group import Group, predict_groups
 from degu.ensemble.inference import graph_size
 from degu.ensemble.member import Member
 from degu.ensemble.outputs import aleatoric_targets, split_columns
 from degu.ensemble.prediction import EnsembleEvaluation, Prediction
-from degu.ensemble.training import How, NewMember, check_how, kept_members, train_members
+from degu.ensemble.training import How, MemberExecutor, NewMember, check_how, kept_members
 from degu.errors import EnsembleError, TrainingError
 from degu.metrics import eval_regression
 from degu.models.heads import Column, output_columns
@@ -61,6 +62,10 @@ class Ensembler(abc.ABC):
         self.cache = PredictionCache() if cache is None else cache
         self.failures: dict[int, TrainingError] = {}
         self._groups: dict[Hashable, Group] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to build members: no graphs and no predictions."""
+        return {**vars(self), "_groups": {}, "cache": PredictionCache()}
 
     @abc.abstractmethod
     def _build(self, index: int, seed: int | None) -> keras.Model:
@@ -179,6 +184,7 @@ class Ensembler(abc.ABC):
         seed: int,
         overwrite: bool,
         how: How,
+        executor: MemberExecutor | None,
     ) -> list[Any]:
         """Train one new member for each recipe and return their histories."""
         if not recipes:
@@ -207,10 +213,14 @@ class Ensembler(abc.ABC):
         self._check_columns(indices)
         self._check_initial_values(indices, seed)
         self._join(trained, indices)
-        for new, member, history in train_members(waiting, data, how):
+        for new, member, history in (executor or InProcess()).train(waiting, data, how):
             trained[new.index] = member, history
             self._join(trained, indices)
-        succeeded = [history for member, history in (trained[index] for index in indices) if member is not None]
+        succeeded = [
+            history
+            for member, history in (trained[index] for index in indices if index in trained)
+            if member is not None
+        ]
         if len(succeeded) < how.min_members:
             raise EnsembleError(
                 f"Expected at least min_members={how.min_members} members. Received: {len(succeeded)}; the training of "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import keras
 
@@ -49,6 +49,15 @@ class NewMember:
     path: Path
     architecture: Hashable
     build: Callable[[], keras.Model]
+
+
+class MemberExecutor(Protocol):
+    """Trains members somewhere."""
+
+    def train(
+        self, members: Sequence[NewMember], data: TrainingSet, how: How
+    ) -> Iterator[tuple[NewMember, Member | None, Any]]:
+        """Train members and write their weights; see `train_members`."""
 
 
 class How(NamedTuple):
@@ -124,11 +133,19 @@ def kept_members(members: Sequence[NewMember]) -> dict[int, tuple[Member, Any]]:
     """Return the members that an earlier call has trained to the end, and their histories, by index."""
     kept = {}
     for new in members:
-        record = finished(new.path, new.seed)
-        if record is not None:
+        found = trained_member(new)
+        if found is not None:
             log.info("%s: trained before; kept", new.name)
-            kept[new.index] = Member(new.path, new.seed, read_units(new.path), new.index), record.restored_history()
+            kept[new.index] = found
     return kept
+
+
+def trained_member(new: NewMember) -> tuple[Member, Any] | None:
+    """Return the member whose weights another call or process has written, and its history; None where none has."""
+    record = finished(new.path, new.seed)
+    if record is None:
+        return None
+    return Member(new.path, new.seed, read_units(new.path), new.index), record.restored_history()
 
 
 def check_how(how: How, recipes: Sequence[Recipe]) -> None:

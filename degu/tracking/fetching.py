@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from degu.errors import TrackingError
 from degu.tracking.backend import patiently
-from degu.tracking.queries import show_study
+from degu.tracking.queries import members_of, show_study
 from degu.tracking.store import connect, locate
 
 if TYPE_CHECKING:
@@ -50,6 +50,36 @@ def fetch_study(run_id: str, folder: Path, uri: str | None = None, root: str | P
         if path in [entry.path for entry in entries]:
             _fetch(client, child.run_id, path, folder).replace(folder / "histories" / f"{child.name}.json")
     return found
+
+
+def fetch_weights(run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns") -> list[Path]:
+    """Fetch the weights of the members of a study, or of one member, and the study's config and results.
+
+    Args:
+        run_id: Identifier of a study's run or of a member's, or its first 6 or more characters.
+        folder: Where to put them, as they lie in the output folder of a study.
+        uri: Tracking URI; `None` for the local store.
+        root: Folder of the local store.
+
+    Returns:
+        The weight files, in the order of the members.
+
+    Raises:
+        TrackingError: If the store cannot be used, there is not exactly one such run, or it recorded no weights.
+    """
+    study, children = members_of(run_id, uri, root)
+    client = connect(locate(uri, root))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.yaml", "results.json"):
+        _fetch(client, study, name, folder)
+    fetched = []
+    for child in children:
+        entries = patiently(partial(client.list_artifacts, child.run_id, "weights"), "list the artifacts")
+        paths = [_fetch(client, child.run_id, entry.path, folder) for entry in entries]
+        fetched += [path for path in paths if path.name.endswith(".h5")]
+    if not fetched:
+        raise TrackingError(f"Expected a run with the weights of members, received {run_id}, which recorded none.")
+    return fetched
 
 
 def _fetch(client: MlflowClient, run_id: str, path: str, folder: Path) -> Path:

@@ -139,6 +139,30 @@ def show_study(run_id: str, uri: str | None = None, root: str | Path = "mlruns")
     )
 
 
+def members_of(run_id: str, uri: str | None = None, root: str | Path = "mlruns") -> tuple[str, list[ChildRun]]:
+    """Return the run of a study and its members, those that ended well.
+
+    Args:
+        run_id: Identifier of a study's run or of one member's, or its first 6 or more characters.
+        uri: Tracking URI; `None` for the local store.
+        root: Folder of the local store.
+
+    Returns:
+        Identifier of the study's run, and its members by name; that member alone if its identifier was given.
+
+    Raises:
+        TrackingError: If the store cannot be used, or there is not exactly one such run.
+    """
+    client = connect(locate(uri, root))
+    run = _find(client, run_id)
+    if run.data.tags.get(KIND_TAG) != "member":
+        members = [child for child in _children(client, run) if child.kind == "member" and child.status == "FINISHED"]
+        return run.info.run_id, members
+    study = run.data.tags["mlflow.parentRunId"]
+    parent = patiently(lambda: client.get_run(study), "read the study's run")
+    return study, [child for child in _children(client, parent) if child.run_id == run.info.run_id]
+
+
 def _search(client: MlflowClient, condition: str, page: int = _PAGE) -> Iterator[Any]:
     experiments = [item.experiment_id for item in _pages(lambda token: client.search_experiments(page_token=token))]
     yield from _pages(

@@ -57,7 +57,7 @@ class Watch:
         if math.isfinite(loss):
             return
         place = self._first_broken(epoch)
-        best = [callback.best_weights for callback in self.job.callbacks if getattr(callback, "best_weights", None)]
+        best = [callback.best_weights for callback in self.job.callbacks if _has_good_weights(callback)]
         self._restore()
         if best:
             self.network.set_weights(best[0])
@@ -87,6 +87,11 @@ class Watch:
     def _restore(self) -> None:
         for variable, value in zip(network_variables(self.network), self._before, strict=True):
             variable.assign(value)
+
+
+def _has_good_weights(callback: Any) -> bool:
+    """Whether a callback holds the weights of an epoch whose watched value was finite."""
+    return bool(getattr(callback, "best_weights", None)) and math.isfinite(getattr(callback, "best", None) or 0.0)
 
 
 def _described(batches: Batches, step: int, y: NDArray) -> str:

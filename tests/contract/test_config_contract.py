@@ -37,8 +37,10 @@ PLACED = [
     " ".join(f"{place}={names[row % len(names)]}" for place, names in PLACES.items())
     for row in range(max(map(len, PLACES.values())))
 ]
-SIDE_EFFECTS = {"data", "device", "tracking"}
-"""Groups whose objects read files, write files or change the process; they have tests of their own."""
+SIDE_EFFECTS = {"data", "device", "executor", "tracking"}
+"""Groups whose objects read files, write files, start or change processes; they have tests of their own."""
+GIVEN = {"data=table": "data.path=my.tsv data.targets=[y]", "ensemble=from_run": "ensemble.members=[a,b]"}
+"""Values that a user must give."""
 
 
 def each(group):
@@ -90,7 +92,7 @@ def test_every_group_has_a_choice_that_the_main_config_takes():
     ],
 )
 def test_choice_composes_and_everything_it_names_can_be_built(overrides):
-    config = composed(f"{overrides} data.path=my.tsv data.targets=[y]" if overrides == "data=table" else overrides)
+    config = composed(f"{overrides} {GIVEN.get(overrides, '')}")
     values = frozen(config)
     assert "${" not in yaml.safe_dump(values)
     built = dict(nodes(config))

@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_dir
 
 import degu.pipeline
 from degu.config import config_dir
-from degu.errors import ConfigError
-from degu.tracking import MLflowTracker
+from degu.errors import ConfigError, EnsembleError, TrainingError
+from degu.tracking import MLflowTracker, NullTracker
 from degu.tracking.backend import load_client
 
 TINY = [
@@ -76,8 +76,6 @@ def test_the_runs_are_those_of_the_first_sitting(interrupted, resumed):
 
 
 def test_results_are_those_of_an_uninterrupted_study(resumed, tmp_path):
-    from degu.tracking import NullTracker
-
     whole = degu.pipeline.run(composed(), NullTracker(), tmp_path / "whole")
     for name in ("results.json", "weights/member_1.weights.h5", "weights/student.weights.h5", "histories/student.json"):
         assert (whole.output_dir / name).read_bytes() == (resumed[0].output_dir / name).read_bytes(), name
@@ -111,3 +109,70 @@ def test_other_data_are_another_study(resumed, interrupted):
     assert content["data"] != degu.pipeline.plan(composed()).content["data"]
     with pytest.raises(ConfigError, match="data: "):
         degu.pipeline.run(changed, interrupted[1], interrupted[0])
+
+
+def combined(members, *overrides):
+    chosen = ["ensemble=from_run", f"ensemble.members={members}", "ensemble.num_ensemble=null"]
+    return composed(*chosen, "tracking=none", *overrides)
+
+
+@pytest.fixture(scope="module")
+def stranger(resumed, tmp_path_factory):
+    """A copy of a member's weights that nothing is known of."""
+    path = tmp_path_factory.mktemp("elsewhere") / "old.weights.h5"
+    path.write_bytes((resumed[0].output_dir / "weights" / "member_1.weights.h5").read_bytes())
+    return path
+
+
+def test_members_of_a_study_are_combined_in_another(resumed, interrupted, stranger, tmp_path, caplog):
+    """By folder, run id of a member and weight file; only the student is trained."""
+    first = resumed[0].output_dir
+    state = json.loads((first / "study.json").read_text())
+    members = f"[{first},{state['runs']['member-00'][:12]},{stranger}]"
+    config = combined(members, f"tracking.root={interrupted[0].parent / 'mlruns'}", "tracking=mlflow")
+    result = degu.pipeline.run(config, NullTracker(), tmp_path / "study")
+    weights = [tmp_path / "study" / "weights" / f"member_{number}.weights.h5" for number in range(4)]
+    kept = [(first / "weights" / f"member_{number}.weights.h5").read_bytes() for number in (0, 1, 0, 1)]
+    assert [path.read_bytes() for path in weights] == kept
+    assert json.loads((tmp_path / "study" / "results.json").read_text())["members"] == 4
+    assert "Not known of members trained elsewhere" in caplog.text
+    assert result.metrics["test/regression/mse/student/mean"] > 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["model.dense=5"], "architecture .*member_1"),
+        (["data.length=50"], "input length 40 instead of 50"),
+        (["data.num_targets=1"], r"targets \['activity_0', 'activity_1'\] instead of \['activity_0'\]"),
+        (["ensemble.standardize=false"], "standardised targets True instead of False"),
+    ],
+)
+def test_members_that_do_not_agree_are_named(resumed, overrides, named):
+    with pytest.raises(EnsembleError, match=named):
+        degu.pipeline.plan(combined(f"[{resumed[0].output_dir}]", *overrides))
+
+
+def test_sources_that_are_nothing_are_named(tmp_path):
+    for member in (tmp_path / "nowhere", "old/a.weights.h5"):
+        with pytest.raises(EnsembleError, match="nothing there"):
+            degu.pipeline.plan(combined(f"[{member}]"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EnsembleError, match="Expected members in"):
+        degu.pipeline.plan(combined(f"[{tmp_path / 'empty'}]"))
+
+
+def test_a_member_that_breaks_is_marked_as_failed(tmp_path):
+    """The learning rate is absurd, so every member breaks; the study goes on until fewer are left than it needs."""
+    tracker = MLflowTracker(root=tmp_path / "mlruns")
+    config = composed("trainer.initial_lr=1e30", "ensemble.on_member_failure=continue")
+    with pytest.raises(EnsembleError, match="at least min_members=2 members. Received: 0"):
+        degu.pipeline.run(config, tracker, tmp_path / "study")
+    state = json.loads((tmp_path / "study" / "study.json").read_text())
+    client = load_client(tracker.uri)
+    status = {name: client.get_run(run_id).info.status for name, run_id in state["runs"].items()}
+    assert status == {"study": "FAILED", "member-00": "FAILED", "member-01": "FAILED", "student": "SCHEDULED"}
+    with pytest.raises(
+        TrainingError, match=r"member 1/2: Expected a finite training loss. Received: .* in epoch 2, step"
+    ):
+        degu.pipeline.run(composed("trainer.initial_lr=1e30"), tracker, tmp_path / "study")

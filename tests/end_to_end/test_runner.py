@@ -148,7 +148,9 @@ def test_tree_of_runs(runs, single):
 def test_runs_of_networks_hold_weights_history_and_metrics(runs, client):
     for name, run in runs[1].items():
         weights = "student.weights.h5" if name == "student" else f"member_{int(name[-2:])}.weights.h5"
-        assert set(files(client, run.info.run_id)) == {f"weights/{weights}", f"history/{name}.json"}
+        record = weights.replace(".weights.h5", ".training.json")
+        found = set(files(client, run.info.run_id))
+        assert found == {f"weights/{weights}", f"weights/{record}", f"history/{name}.json"}
         assert {"test/regression/mse/mean", "valid/regression/pearson_r/activity_0"} <= set(run.data.metrics)
     assert "test/epistemic/pearson_r/mean" in runs[1]["student"].data.metrics
 
