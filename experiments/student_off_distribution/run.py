@@ -15,18 +15,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from degu.config import build, config_dir, groups
+from degu.data import Splits
+from degu.distill import Distiller
+from degu.ensemble import Ensembler, Prediction
 from degu.evaluation import shift_metrics
 from degu.evaluation.shift import shift_rows
-from degu.recording import Recorder
-from degu.stages import distill_student
-from degu.tracking import NullTracker
+from degu.stages import new_student
 from degu.trained import load_study
 from degu.trust import shifted_of
 
@@ -69,17 +74,34 @@ def students_of(folder: str, options: argparse.Namespace) -> Iterator[dict[str, 
             config = taught(study.config, way, seed)
             with tempfile.TemporaryDirectory() as home:
                 start = time.perf_counter()
-                recorder = Recorder(NullTracker(), Path(home), "cpu")
-                student = distill_student(config, splits, study.ensembler, recorder, Path(home))
+                distiller, student, history = teach(config, splits, study.ensembler, Path(home))
                 seconds = time.perf_counter() - start
-            predict = {
-                "ensemble": study.ensembler.predict,
-                "student": lambda tokens, of=student: of.distiller.predict_student(tokens, of.network),
-            }
+            predict = {"ensemble": study.ensembler.predict, "student": partial(predicted, distiller, student)}
             flat = shift_metrics("test", study.names, sets, predict, spread, eval_fun)
             same = {"study": study.folder.name, "way": way, "seed": seed, "seconds": seconds}
-            same["epochs"] = len(student.history.epoch)
+            same["epochs"] = len(history.epoch)
             yield from ({**same, **row} for row in shift_rows(flat) if row["target"] == "mean")
+
+
+def teach(config: DictConfig, splits: Splits, ensembler: Ensembler, home: Path) -> tuple[Distiller, keras.Model, Any]:
+    """Train a student as a study with this config does, without a record."""
+    distiller, student = new_student(config, splits.length, ensembler)
+    _, history = build(config.distill.teach)(
+        distiller,
+        splits.train.tokens,
+        splits.train.targets,
+        student,
+        build(config.distill.trainer),
+        validation_data=(splits.valid.tokens, splits.valid.targets),
+        save_prefix=home / "student",
+        seed=config.seed,
+    )
+    return distiller, student, history
+
+
+def predicted(distiller: Distiller, student: keras.Model, tokens: NDArray) -> Prediction:
+    """Predict with a student."""
+    return distiller.predict_student(tokens, student)
 
 
 def taught(config: DictConfig, way: str, seed: int) -> DictConfig:
