@@ -19,9 +19,9 @@ from pathlib import Path
 
 STUDY = [
     *("experiment=smoke", "device=cpu", "data.num_train=256", "data.num_valid=60", "data.num_test=30"),
-    *("data.length=40", "model.filters=[8]", "model.dense=8", "trainer.batch_size=16", "distill.trainer.max_epochs=2"),
-    *("evaluation.uncertainty.num_resamples=0", "evaluation.shift=null", "evaluation.attribution=null"),
-    "checkpoint.seconds=0",
+    *("data.length=40", "model.filters=[8]", "model.dense=8", "trainer.batch_size=16", "trainer.max_epochs=40"),
+    *("distill.trainer.max_epochs=2", "evaluation.uncertainty.num_resamples=0", "evaluation.shift=null"),
+    *("evaluation.attribution=null", "checkpoint.seconds=0"),
 ]
 WAYS = {
     "serial": ["ensemble.engine=serial"],

@@ -68,7 +68,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=1,sched_interval=5
 JobRequeue=1
 RequeueExit=144
-KillWait=10
+KillWait=2
 MinJobAge=3600
 ReturnToService=2
 MpiDefault=none
