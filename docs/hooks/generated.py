@@ -102,4 +102,6 @@ def on_files(files: Files, config: Any) -> Files:
         if standing is not None:
             files.remove(standing)
         files.append(File.generated(config, path, content=text))
+    for path, source in root_pages.results().items():
+        files.append(File.generated(config, path, abs_src_path=str(source)))
     return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import Path
 
 import public
 
@@ -18,8 +19,15 @@ def sources() -> dict[str, str]:
     """Return the path on the site of every file outside of `docs` that has a page."""
     found = {name: target for name, target in FILES.items() if (public.ROOT / name).is_file()}
     for readme in sorted((public.ROOT / "experiments").glob("*/README.md")):
-        found[f"experiments/{readme.parent.name}/README.md"] = f"experiments/{readme.parent.name}.md"
+        found[f"experiments/{readme.parent.name}/README.md"] = f"experiments/{readme.parent.name}/index.md"
     return found
+
+
+def results() -> dict[str, Path]:
+    """Return tables and figures beside the experiments' texts, by path on the site, which is that in the repository."""
+    files = sorted((public.ROOT / "experiments").glob("*/*"))
+    kept = [path for path in files if path.suffix in {".png", ".svg", ".txt", ".csv", ".json"}]
+    return {path.relative_to(public.ROOT).as_posix(): path for path in kept}
 
 
 def pages() -> dict[str, str]:
@@ -57,6 +65,8 @@ def relinked(text: str, name: str, target: str) -> str:
 def _place(path: str) -> str | None:
     if path in sources():
         return sources()[path]
+    if path in results():
+        return path
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
     if path == "conf" or path.startswith("conf/"):

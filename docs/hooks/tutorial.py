@@ -122,16 +122,17 @@ def _tidy(notebook: Any, names: dict[str, str]) -> None:
     for cell in notebook.cells:
         _without_id(cell)
         cell.metadata.pop("execution", None)
-        kept = []
+        kept: list[Any] = []
         for output in cell.get("outputs", ()):
             if output.get("name") == "stderr":
                 continue
-            for key, value in output.get("data", {}).items():
-                if isinstance(value, str):
-                    output["data"][key] = _replaced(value, names)
-            if "text" in output:
-                output["text"] = _replaced(output["text"], names)
-            kept.append(output)
+            if kept and output.get("name") == kept[-1].get("name") == "stdout":  # a stream comes in pieces
+                kept[-1]["text"] += output["text"]
+            else:
+                kept.append(output)
+        for output in kept:
+            texts = output.get("data", output)
+            texts |= {key: _replaced(texts[key], names) for key in ("text", "text/plain") if key in texts}
         if "outputs" in cell:
             cell["outputs"] = kept
     notebook.nbformat_minor = 4  # before cells had identifiers, which change with every run
