@@ -1,6 +1,6 @@
 # Needs Python 3.11 to 3.13, make and a package index. `make` alone lists the targets.
 PYTHON ?= python3
-MARKERS ?= not slow and not slurm and not gpu and not jax
+MARKERS ?= not slow and not slurm and not gpu and not jax and not ray
 
 VENV := .venv
 BIN := $(VENV)/bin

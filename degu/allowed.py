@@ -20,8 +20,8 @@ TRUSTED = (
 )
 """Packages whose functions and classes a config may name. Those that load models or write files are not."""
 
-HYDRA = ("hydra", "hydra_plugins")
-"""Packages that the launcher, the sweeper and the logging of Hydra come from."""
+HYDRA = ("hydra", "hydra_plugins", "optuna.samplers")
+"""Packages that the launcher, the sweeper, its sampler and the logging of Hydra come from."""
 
 VARIABLE = "DEGU_ALLOW"
 """Environment variable by which `degu run --allow` reaches the processes of a sweep; set by the command line alone."""

@@ -30,9 +30,12 @@ Train an ensemble, distil it into a student, compare both with single models, an
   degu run data=table data.path=my.tsv data.targets='[Dev,Hk]'
   degu run model=deepstarr ensemble.num_ensemble=10 seed=1
   degu run -m seed=0,1,2                       several studies, one after the other
+  degu run -m experiment='glob(*)' launcher=joblib hydra.launcher.n_jobs=2
+  degu run -m sweeper=optuna 'trainer.initial_lr=tag(log,interval(1e-4,1e-2))' hydra.sweeper.n_trials=20
 
 Options:
-  -m, --multirun       run every combination of comma-separated values
+  -m, --multirun       a sweep: run every combination of comma-separated values, glob(...) and range(...), or search
+                       with sweeper=optuna; the same command goes on where an interrupted sweep stopped
   --cfg job            print the composed config and stop
   --config-dir DIR     a folder with config groups of your own
   --allow PACKAGE      a package beside those of degu whose code the configs may run, such as your own; may be repeated;
@@ -85,10 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     runs = verbs.add_parser("runs", help="look at recorded studies")
     runs.set_defaults(action=lambda _: runs.error("expected a command: list, show"))
     kinds = runs.add_subparsers(title="commands", metavar="COMMAND")
-    listing = kinds.add_parser("list", help="one line a study, newest first")
+    listing = kinds.add_parser("list", help="one line a study or sweep, newest first")
     listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    listing.add_argument("--all", action="store_true", help="every study of a sweep too (default: a line a sweep)")
     listing.set_defaults(action=_list_runs)
-    showing = kinds.add_parser("show", help="everything about one study")
+    showing = kinds.add_parser("show", help="everything about one study or sweep")
     showing.add_argument("run_id", help="its run id, or the first characters of it")
     showing.set_defaults(action=_show_run)
     for command in (listing, showing):
@@ -128,26 +132,32 @@ def _run_help() -> str:
     return RUN_HELP + "\n".join(lines) + "\n"
 
 
-def _job(config: Any) -> float:
+def _job(config: Any) -> float | None:
     """Run one study; Hydra calls this once, or once a combination of a multirun."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     from degu.allowed import TRUSTED, passed_on
     from degu.config import build, check_targets
+    from degu.sweeps.attempt import attempt
+    from degu.sweeps.job import is_job, own_overrides, run_job
 
-    output_dir = Path(HydraConfig.get().runtime.output_dir).absolute()
+    hydra = HydraConfig.get()
+    output_dir = Path(hydra.runtime.output_dir).absolute()
+    if hydra.mode == RunMode.MULTIRUN and is_job(output_dir):
+        return run_job(config, output_dir, hydra)
     try:
         with quiet_native_stderr():
             from degu.pipeline import plan, run
 
         check_targets(config, (*TRUSTED, *passed_on()))
-        command = ["degu", "run", *HydraConfig.get().overrides.task]
-        tracker, planned = build(config.tracking), plan(config)
-        folder = output_dir
-        if config.resume and HydraConfig.get().mode == RunMode.RUN:
-            folder = _where_to_go_on(output_dir, planned.content)
-        result = run(config, tracker, folder, command, planned)
+        command = ["degu", "run", *own_overrides(hydra.overrides.task)]
+        with attempt(output_dir, build(config.tracking)) as attempted:
+            planned, folder = plan(config), output_dir
+            if config.resume and hydra.mode == RunMode.RUN and attempted.job is None:
+                folder = _where_to_go_on(output_dir, planned.content)
+            result = run(config, attempted.tracker, folder, command, planned)
+            attempted.finish(result.objective)
     except DeguError as error:
         _leave_no_empty_folder(output_dir)
         if os.environ.get("HYDRA_FULL_ERROR"):
@@ -201,7 +211,7 @@ def _list_runs(options: argparse.Namespace) -> int:
     from degu.report.runs import studies_table
     from degu.tracking import list_studies
 
-    sys.stdout.write(studies_table(list_studies(options.uri, options.root, options.limit)) + "\n")
+    sys.stdout.write(studies_table(list_studies(options.uri, options.root, options.limit, options.all)) + "\n")
     return 0
 
 

@@ -19,7 +19,7 @@ FLOORS = {
     **dict.fromkeys(("evaluation", "inference", "report"), 5),
     **dict.fromkeys(("pipeline", "stages", "results", "recording", "trust", "trained"), 6),
     **dict.fromkeys(("content", "elsewhere", "members", "study_folder"), 6),
-    **dict.fromkeys(("allowed", "config", "cli", "reproduce", "verbs"), 6),
+    **dict.fromkeys(("allowed", "config", "cli", "reproduce", "sweeps", "verbs"), 6),
 }
 SIDE = {"tracking", "provenance"}
 """Beside the floors: known to the two top floors, and knowing errors alone."""
@@ -66,6 +66,12 @@ NEIGHBOURS = {
     ("cli", "config"),
     ("cli", "study_folder"),
     ("cli", "pipeline"),
+    ("cli", "sweeps"),
+    ("sweeps", "allowed"),
+    ("sweeps", "config"),
+    ("sweeps", "content"),
+    ("sweeps", "pipeline"),
+    ("sweeps", "study_folder"),
     ("provenance", "tracking"),
     ("attribution", "distill"),
     ("inference", "evaluation"),
@@ -73,7 +79,7 @@ NEIGHBOURS = {
 """Imports within one floor."""
 
 HOMES = {
-    "hydra": {"config", "cli"},
+    "hydra": {"config", "cli", "sweeps"},
     "omegaconf": {
         "config",
         "cli",
@@ -83,6 +89,7 @@ HOMES = {
         "pipeline",
         "results",
         "stages",
+        "sweeps",
         "trained",
         "trust",
     },

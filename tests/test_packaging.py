@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import degu
-from degu.allowed import TRUSTED, is_of
+from degu.allowed import HYDRA, TRUSTED, is_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -41,7 +41,9 @@ def imported_modules():
             elif isinstance(node, ast.ImportFrom):
                 yield (node.module or "degu").split(".")[0]
     for path in (ROOT / "conf").rglob("*.yaml"):
-        yield from re.findall(r"_target_: (\w+)", path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        yield from set(re.findall(r"_target_: (\w+)", text)) - {"hydra_plugins"}
+        yield from (f"hydra_{name}_launcher" for name in re.findall(r"hydra/launcher: (joblib|submitit)", text))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,10 @@ def test_pins_satisfy_pyproject():
 def test_what_is_imported_is_declared_and_the_reverse():
     owners = metadata.packages_distributions()
     modules = set(imported_modules()) - sys.stdlib_module_names - {"degu", "jax"}
-    used = {module if module in owners[module] else canonicalize_name(owners[module][0]) for module in modules}
+    plugins = {module for module in modules if module.endswith("_launcher")}
+    used = {
+        module if module in owners[module] else canonicalize_name(owners[module][0]) for module in modules - plugins
+    } | {canonicalize_name(name) for name in plugins}
     assert used == {canonicalize_name(requirement.name) for requirement in declared()}
 
 
@@ -92,7 +97,7 @@ def test_shipped_configs_name_trusted_code_alone():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "conf").rglob("*.yaml"))
     targets = set(re.findall(r"_target_: (\S+)", text))
     assert len(targets) > 30
-    assert not [target for target in targets if not is_of(target, TRUSTED)], "add it to degu.allowed.TRUSTED"
+    assert not [target for target in targets if not is_of(target, (*TRUSTED, *HYDRA))], "add it to degu.allowed.TRUSTED"
 
 
 def test_jax_is_an_extra():
@@ -106,7 +111,9 @@ def test_the_wheel_holds_configs_data_and_licence(wheel):
     assert "degu/conf/config.yaml" in configs <= names
     assert "degu/data/files/lac_promoter.tsv.gz" in data <= names
     assert f"degu-{degu.__version__}.dist-info/licenses/LICENSE" in names
-    assert {name.split("/")[0] for name in names} == {"degu", f"degu-{degu.__version__}.dist-info"}
+    plugins = {path.relative_to(ROOT).as_posix() for path in (ROOT / "hydra_plugins").glob("*.py")}
+    assert {name for name in names if name.startswith("hydra_plugins/")} == plugins
+    assert {name.split("/")[0] for name in names} == {"degu", "hydra_plugins", f"degu-{degu.__version__}.dist-info"}
 
 
 def test_an_unpacked_wheel_finds_its_configs_and_data(wheel, tmp_path, monkeypatch):

@@ -14,17 +14,27 @@ if TYPE_CHECKING:
     from degu.tracking.null import NullTracker
     from degu.tracking.protocol import Tracker
     from degu.tracking.queries import list_studies, show_study
+    from degu.tracking.scheduled import ScheduledTracker
 
 _HOMES = {
     "MLflowTracker": "mlflow_tracker",
     "NullTracker": "null",
+    "ScheduledTracker": "scheduled",
     "Tracker": "protocol",
     "TrackingCallback": "callback",
     "list_studies": "queries",
     "show_study": "queries",
 }
 
-__all__ = ["MLflowTracker", "NullTracker", "Tracker", "TrackingCallback", "list_studies", "show_study"]
+__all__ = [
+    "MLflowTracker",
+    "NullTracker",
+    "ScheduledTracker",
+    "Tracker",
+    "TrackingCallback",
+    "list_studies",
+    "show_study",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -117,6 +117,21 @@ class MLflowTracker:
         with self._entered(run_id, Recorded.of(found)) as run:
             yield run
 
+    def mark(self, run_id: str, values: Mapping[str, str]) -> None:
+        """Record or replace tags of another run, which stays as it is otherwise.
+
+        Args:
+            run_id: Identifier of the run.
+            values: Texts by name.
+
+        Raises:
+            TrackingError: If there is no such run, or the store refuses.
+        """
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(key, str(value)) for key, value in values.items()]
+        patiently(lambda: self._client.log_batch(run_id, tags=tags, synchronous=True), f"tag the run {run_id!r}")
+
     def config(self, frozen: Mapping[str, Any]) -> None:
         """Record a configuration as parameters with dotted names and, whole, as ``config.yaml``.
 

@@ -30,6 +30,9 @@ class NullTracker:
         """Yield this tracker."""
         yield self
 
+    def mark(self, run_id: str, values: Mapping[str, str]) -> None:
+        """Discard tags."""
+
     def config(self, frozen: Mapping[str, Any]) -> None:
         """Discard a configuration."""
 

@@ -8,10 +8,22 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 KIND_TAG = "degu.kind"
-"""Tag that tells a ``study`` from its ``member`` and ``student`` runs."""
+"""Tag that tells a ``sweep`` from its ``study`` runs, and these from their ``member`` and ``student`` runs."""
 
 OBJECTIVE_TAG = "degu.objective"
-"""Tag of a study that names the metric it was judged by."""
+"""Tag of a study or sweep that names the metric it was judged by."""
+
+SWEEP_TAG = "degu.sweep"
+"""Tag of a sweep and of its studies: the sweep's name."""
+
+JOB_TAG = "degu.job"
+"""Tag of a study of a sweep: its number there."""
+
+BEST_TAG = "degu.best"
+"""Tag of the best study of a sweep, ``true``; of a sweep, the identifier of that study's run."""
+
+ERROR_TAG = "degu.error"
+"""Tag of a study of a sweep that failed: the message."""
 
 SITTINGS_TAG = "degu.sittings"
 """Tag of a study that counts the processes that worked on it: 1 unless it was interrupted."""
@@ -70,6 +82,10 @@ class Tracker(Protocol):
         Returns:
             A context manager that yields a tracker bound to the run.
         """
+        ...
+
+    def mark(self, run_id: str, values: Mapping[str, str]) -> None:
+        """Record or replace tags of another run, which is not entered."""
         ...
 
     def config(self, frozen: Mapping[str, Any]) -> None:

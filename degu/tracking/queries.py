@@ -1,12 +1,16 @@
 """Reads studies back from a tracking store.
 
-A study is a run with the tag ``degu.kind=study``; its children say ``member`` or ``student``.
+A study is a run with the tag ``degu.kind=study``; its children say ``member`` or ``student``. The parent of the studies
+of a sweep says ``sweep``.
 """
 
 from __future__ import annotations
 
+import heapq
+import operator
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -15,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from degu.errors import TrackingError, nearest
 from degu.tracking.backend import patiently
-from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG
+from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG, SWEEP_TAG
 from degu.tracking.store import connect, locate
 
 if TYPE_CHECKING:
@@ -28,7 +32,7 @@ _PAGE = 1000
 
 
 class StudySummary(NamedTuple):
-    """One line about a study.
+    """One line about a study or a sweep.
 
     Attributes:
         run_id: Identifier of the run.
@@ -36,10 +40,12 @@ class StudySummary(NamedTuple):
         status: ``RUNNING``, ``SCHEDULED``, ``FINISHED``, ``FAILED`` or ``KILLED``.
         started: Start, in UTC.
         duration: Seconds from start to end; `None` while it runs.
-        members: Member runs so far.
-        objective: Value of the metric that the tag ``degu.objective`` names, if both exist.
+        members: Member runs so far; those of a sweep are its studies'.
+        objective: Value of the metric that the tag ``degu.objective`` names, if both exist; a sweep's best one.
         data: Tag ``data.name``, or empty.
         device: Tag ``device``, or empty.
+        kind: ``study`` or ``sweep``.
+        studies: Studies of a sweep by status.
     """
 
     run_id: str
@@ -51,17 +57,20 @@ class StudySummary(NamedTuple):
     objective: float | None
     data: str
     device: str
+    kind: str = "study"
+    studies: Mapping[str, int] = {}
 
 
 class ChildRun(NamedTuple):
-    """A member or student of a study.
+    """A member or student of a study, or a study of a sweep.
 
     Attributes:
         run_id: Identifier of the run.
         name: Name of the run.
-        kind: ``member``, ``student`` or empty.
+        kind: ``member``, ``student``, ``study`` or empty.
         status: As in `StudySummary`.
         metrics: Last value of each metric.
+        objective: Of a study, as in `StudySummary`.
     """
 
     run_id: str
@@ -69,6 +78,7 @@ class ChildRun(NamedTuple):
     kind: str
     status: str
     metrics: dict[str, float]
+    objective: float | None = None
 
 
 class StudyDetail(NamedTuple):
@@ -91,16 +101,19 @@ class StudyDetail(NamedTuple):
     artifacts: list[str]
 
 
-def list_studies(uri: str | None = None, root: str | Path = "mlruns", limit: int = 20) -> list[StudySummary]:
-    """List the latest studies, newest first.
+def list_studies(
+    uri: str | None = None, root: str | Path = "mlruns", limit: int = 20, of_sweeps: bool = False
+) -> list[StudySummary]:
+    """List the latest studies and sweeps, newest first.
 
     Args:
         uri: Tracking URI; `None` for the local store.
         root: Folder of the local store.
-        limit: Most studies to return.
+        limit: Most lines to return.
+        of_sweeps: List the studies of sweeps too, each behind its sweep or before it, by time.
 
     Returns:
-        A summary per study, of all experiments of the store.
+        A summary per study or sweep, of all experiments of the store.
 
     Raises:
         TrackingError: If the store is missing or cannot be used.
@@ -108,8 +121,10 @@ def list_studies(uri: str | None = None, root: str | Path = "mlruns", limit: int
     if limit < 1:
         raise TrackingError(f"Expected a limit of at least 1, received {limit}.")
     client = connect(locate(uri, root))
-    search = _search(client, f"tags.`{KIND_TAG}` = 'study'", page=min(limit, _PAGE))
-    return [_summary(run, _children(client, run)) for run in islice(search, limit)]
+    kinds = [_search(client, f"tags.`{KIND_TAG}` = '{kind}'", page=min(limit, _PAGE)) for kind in ("study", "sweep")]
+    newest = heapq.merge(*kinds, key=operator.attrgetter("info.start_time"), reverse=True)
+    shown = (run for run in newest if of_sweeps or SWEEP_TAG not in run.data.tags or _kind(run) == "sweep")
+    return [_summary(run, _children(client, run)) for run in islice(shown, limit)]
 
 
 def show_study(run_id: str, uri: str | None = None, root: str | Path = "mlruns") -> StudyDetail:
@@ -213,10 +228,20 @@ def _children(client: MlflowClient, run: Any) -> list[ChildRun]:
             kind=child.data.tags.get(KIND_TAG, ""),
             status=child.info.status,
             metrics=dict(sorted(child.data.metrics.items())),
+            objective=child.data.metrics.get(child.data.tags.get(OBJECTIVE_TAG, "")),
         )
         for child in found
     ]
-    return sorted(children, key=lambda child: (child.kind, child.name))
+    return sorted(children, key=lambda child: (child.kind, _natural(child.name)))
+
+
+def _kind(run: Any) -> str:
+    return run.data.tags.get(KIND_TAG, "study")
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key by which job 10 comes behind job 9."""
+    return [(int(digits or 0), letters) for digits, letters in re.findall(r"(\d+)|(\D+)", name)]
 
 
 def _summary(run: Any, children: list[ChildRun]) -> StudySummary:
@@ -231,6 +256,8 @@ def _summary(run: Any, children: list[ChildRun]) -> StudySummary:
         objective=run.data.metrics.get(tags.get(OBJECTIVE_TAG, "")),
         data=tags.get("data.name", ""),
         device=tags.get("device", ""),
+        kind=_kind(run),
+        studies=Counter(child.status for child in children if child.kind == "study"),
     )
 
 

@@ -1,0 +1,68 @@
+"""Device slots: which GPU a process of a sweep on this machine may use."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_POLL_SECONDS = 0.2
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them, without loading a backend."""
+    if VISIBLE in os.environ:
+        return [name for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def slot_folder() -> Path:
+    """Return the folder of this user's slots on this machine; all sweeps of the user share it."""
+    return Path(tempfile.gettempdir()) / f"degu-slots-{getpass.getuser()}"
+
+
+@contextlib.contextmanager
+def slot(per_gpu: int) -> Iterator[dict[str, str]]:
+    """Hold one of the slots of this machine's GPUs; wait until one is free.
+
+    Slots are file locks, which the system frees when their process ends, however that happens.
+
+    Args:
+        per_gpu: Processes that may share one GPU.
+
+    Yields:
+        Environment variables that bind a process to the slot; none where there is no GPU.
+    """
+    gpus = visible_gpus()
+    if not gpus:
+        yield {}
+        return
+    folder = slot_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        for place in range(per_gpu):
+            for gpu in gpus:
+                lock = FileLock(folder / f"{gpu.strip().replace('/', '_')}.{place}.lock")
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    continue
+                try:
+                    yield {VISIBLE: gpu.strip()}
+                finally:
+                    lock.release()
+                return
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,74 @@
+// Takes the pictures of docs/mlflow.md anew, from the real MLflow UI.
+//
+//   degu run -m ... name=dropout_lr            the sweep of docs/mlflow.md, in a folder of its own
+//   mlflow server --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
+//   npm install playwright-core                anywhere; NODE_PATH names its node_modules
+//   NODE_PATH=.../node_modules node docs/hooks/mlflow_pictures.mjs http://127.0.0.1:5000 docs/images /usr/bin/chromium
+import { createRequire } from 'node:module'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const require = createRequire(join(process.env.NODE_PATH ?? process.cwd(), 'x.js'))
+const { chromium } = require('playwright-core')
+const [address = 'http://127.0.0.1:5000', folder = 'docs/images', executablePath = '/usr/bin/chromium'] = process.argv.slice(2)
+const PATIENCE = 120_000
+
+const api = async (path, body) => {
+  const answer = await fetch(`${address}/api/2.0/mlflow/${path}`, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } })
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+  return answer.json()
+}
+const tag = (run, key) => run.data.tags.find(each => each.key === key)?.value
+
+const { experiments } = await api('experiments/search', { max_results: 100 })
+const experiment = experiments.find(each => each.name === 'degu').experiment_id
+const search = async filter => (await api('runs/search', { experiment_ids: [experiment], filter, max_results: 200 })).runs ?? []
+const [sweep] = await search("tags.`degu.kind` = 'sweep'")
+const studies = await search(`tags.mlflow.parentRunId = '${sweep.info.run_id}'`)
+const best = studies.find(run => tag(run, 'degu.best') === 'true')
+const members = await search(`tags.mlflow.parentRunId = '${best.info.run_id}'`)
+const objective = tag(sweep, 'degu.objective')
+
+const browser = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), 'pictures-')), {
+  executablePath,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  viewport: { width: 1280, height: 760 },
+})
+const page = await browser.newPage()
+page.setDefaultTimeout(PATIENCE)
+
+const open = async (path, text) => {
+  await page.goto(`${address}/#/${path}`, { timeout: PATIENCE })
+  await page.reload({ timeout: PATIENCE })
+  await page.getByText(text).first().waitFor()
+  await page.waitForTimeout(Number(process.env.SETTLE_MS ?? 6000))
+  for (const label of ['Close', 'Dismiss', 'Got it'])
+    for (const button of await page.getByRole('button', { name: label, exact: true }).all())
+      if (await button.isVisible()) await button.click({ timeout: 2000 }).catch(() => {})
+}
+const take = name => page.screenshot({ path: join(folder, `mlflow_${name}.png`) })
+
+// the studies of a sweep, found by a search string
+const filter = encodeURIComponent(`tags.mlflow.parentRunId = '${sweep.info.run_id}'`)
+await open(`experiments/${experiment}/runs?searchFilter=${filter}&orderByKey=metrics.%60${encodeURIComponent(objective)}%60&orderByAsc=false&viewStateShareKey=`, best.info.run_name)
+await take('runs')
+
+// the sweep's own run: table and figure among its artifacts
+await open(`experiments/${experiment}/runs/${sweep.info.run_id}/artifacts/figures/parallel_coordinates.png`, 'parallel_coordinates.png')
+await take('sweep')
+
+// histories of the members of the best study
+const list = runs => encodeURIComponent(JSON.stringify(runs.map(run => run.info.run_id)))
+await open(`compare-runs?runs=${list(members)}&experiments=${encodeURIComponent(JSON.stringify([experiment]))}`, 'member-00')
+await take('members_compared')
+
+// metric families of one member
+const member = members.find(run => run.info.run_name === 'member-00')
+await open(`experiments/${experiment}/runs/${member.info.run_id}/model-metrics`, 'valid')
+await take('member')
+
+// the studies side by side: parallel coordinates of MLflow
+await open(`compare-runs?runs=${list(studies)}&experiments=${encodeURIComponent(JSON.stringify([experiment]))}`, 'Parallel')
+await take('compare')
+await browser.close()
