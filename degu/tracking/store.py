@@ -6,8 +6,12 @@ processes that meet on a fresh store wait for the first one.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _LOCK_SECONDS = 120
+_LOOK_SECONDS = 2
+T = TypeVar("T")
 _DATABASE_SERVERS = ("postgresql", "mysql", "mssql")
 
 
@@ -113,7 +119,9 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
         return client, _get_or_create(client, name, None)
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(store.folder / ".store.lock", timeout=_LOCK_SECONDS):
+        with _in_turn(store.folder / ".store.lock", partial(_ready, store, name)) as found:
+            if found is not None:
+                return found
             if store.database is not None and not has_content(store.database):
                 create_database(store.database)
             client = connect(store)
@@ -127,6 +135,40 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
         raise TrackingError(
             f"Expected a folder for runs that can be written to, received {store.folder}: {error.strerror}."
         ) from error
+
+
+@contextmanager
+def _in_turn(lock: Path, ready: Callable[[], T | None]) -> Iterator[T | None]:
+    """Wait for a lock, or until another process has done what it is for.
+
+    On a busy machine a turn takes seconds; who waits must not need one only to see that there is nothing left to do.
+
+    Args:
+        lock: File of the lock.
+        ready: Looks, without the lock; None while there is something to do.
+
+    Yields:
+        What `ready` found, or None when this process has the lock.
+    """
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while (found := ready()) is None:
+        try:
+            with FileLock(lock, timeout=_LOOK_SECONDS):
+                yield None
+                return
+        except Timeout:
+            if time.monotonic() > deadline:
+                raise
+    yield found
+
+
+def _ready(store: Store, name: str) -> tuple[MlflowClient, str] | None:
+    """Return a client and the experiment if both the SQLite database and the experiment are there."""
+    if store.database is None or not has_content(store.database):
+        return None
+    client = connect(store)
+    found = _experiment(client, name)
+    return None if found is None or found.lifecycle_stage != "active" else (client, found.experiment_id)
 
 
 def _get_or_create(client: MlflowClient, name: str, artifacts: str | None) -> str:
