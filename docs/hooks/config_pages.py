@@ -94,6 +94,8 @@ def _text(choice: Choice) -> str:
 def _placed(group: str, base: str) -> str:
     """Return a sentence on a choice of another group inside of this one, such as `optional /model@student: null`."""
     place, _, name = base.removeprefix("optional ").partition(": ")
+    if place.startswith("override "):
+        return f"Sets `{place.removeprefix('override ').lstrip('/')}={name}`."
     source, _, inner = place.lstrip("/").partition("@")
     where = f"{source}@{group.replace('/', '.')}.{inner}" if inner else source
     return f"`{where}={name}`: any choice of the group `{source}` can stand there."
