@@ -8,7 +8,7 @@ SETUP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs tutorial bench pins clean
+.PHONY: help setup demo test jax lint docs tutorial bench pins clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ demo: $(SETUP) ## Set up, then run a study on the data set that ships with degu
 
 test: $(SETUP) ## Set up, then run the tests (MARKERS="slow" for the slow ones)
 	$(BIN)/python -m pytest -m "$(MARKERS)"
+
+jax: $(SETUP) ## Set up, add JAX, then run the tests that need it
+	$(PIP) install "jax>=0.5"
+	$(BIN)/python -m pytest -m jax
 
 lint: $(SETUP) ## Check style and types
 	$(BIN)/ruff check
