@@ -33,7 +33,8 @@ MEGABYTE = 2**20
 _MEASURED = """
 import os, resource, subprocess, sys
 code = subprocess.call(sys.argv[2:], pass_fds=(), close_fds=True)
-os.write(int(sys.argv[1]), str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss).encode())
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+os.write(int(sys.argv[1]), f"{used.ru_maxrss} {used.ru_utime + used.ru_stime}".encode())
 sys.exit(code)
 """
 
@@ -63,12 +64,14 @@ class Finished(NamedTuple):
         peak: Largest resident memory of it or of one of its own children, in bytes.
         output: What it wrote to its standard output.
         code: Its exit status.
+        worked: Seconds of processor time of it and its children.
     """
 
     seconds: float
     peak: int
     output: str
     code: int
+    worked: float
 
 
 def environment(*packages: str) -> dict[str, Any]:
@@ -222,7 +225,8 @@ def measured(command: Sequence[str], env: Mapping[str, str] | None = None, quiet
         os.close(writing)
     seconds = time.perf_counter() - start
     with os.fdopen(reading) as pipe:
-        return Finished(seconds, 1024 * int(pipe.read() or 0), done.stdout, done.returncode)
+        peak, worked = (pipe.read() or "0 0").split()
+    return Finished(seconds, 1024 * int(peak), done.stdout, done.returncode, float(worked))
 
 
 def memory() -> dict[str, int]:
