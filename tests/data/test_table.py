@@ -61,7 +61,7 @@ def test_rows_are_named_after_split_and_line_without_an_id_column(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("t.tsv.gz", gzip.compress(GOOD.encode())),
+        ("t.tsv.gz", gzip.compress(GOOD.encode(), mtime=0)),
         ("t.csv", GOOD.replace("\t", ",").encode()),
         ("t.CSV", GOOD.replace("\t", ",").encode()),
         ("t.tsv", b"\xef\xbb\xbf" + GOOD.encode()),
@@ -175,12 +175,12 @@ def test_a_target_that_a_split_never_measured_is_named_with_the_file(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("cut.tsv.gz", gzip.compress((HEADER + ROWS[0] * 5000).encode())[:-40], "cut short"),
-        ("crc.tsv.gz", gzip.compress(GOOD.encode())[:-8] + bytes(8), "damaged gzip data"),
-        ("bits.tsv.gz", gzip.compress(GOOD.encode())[:10] + bytes([255] * 60), "damaged gzip data"),
+        ("cut.tsv.gz", gzip.compress((HEADER + ROWS[0] * 5000).encode(), mtime=0)[:-40], "cut short"),
+        ("crc.tsv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-8] + bytes(8), "damaged gzip data"),
+        ("bits.tsv.gz", gzip.compress(GOOD.encode(), mtime=0)[:10] + bytes([255] * 60), "damaged gzip data"),
         ("plain.tsv.gz", GOOD.encode(), "expected gzip data as the name says"),
         ("empty.tsv.gz", b"", "empty file"),
-        ("zipped.tsv", gzip.compress(GOOD.encode()), "Add .gz to the name"),
+        ("zipped.tsv", gzip.compress(GOOD.encode(), mtime=0), "Add .gz to the name"),
         ("wide.tsv", GOOD.encode("utf-16"), "expected UTF-8 text"),
         ("table.parquet", GOOD.encode(), "ends in .tsv or .csv .*received '.parquet'"),
     ],

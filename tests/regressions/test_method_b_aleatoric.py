@@ -83,7 +83,7 @@ def test_b14_a_spread_is_never_read_in_another_unit(loss, unit, other):
 
 
 @pytest.mark.parametrize("head", [Gaussian(), Evidential()], ids=str)
-@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()], ids=str)
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()], ids=["name", "object"])
 def test_b14_a_loss_for_plain_values_is_refused(head, loss):
     tokens, y = two_sequences((0.1, 0.6), 20)
     with pytest.raises(ConfigError, match="Expected a loss that reads the columns of"):
