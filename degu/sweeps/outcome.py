@@ -12,11 +12,12 @@ from degu.files import write_text
 from degu.report.sweep_table import SweepRow, sweep_text, sweep_tsv
 from degu.sweeps.records import ERROR_FILE, FAILED, FINISHED, SWEEP_FILE, Job, Sweep
 from degu.tracking import Tracker
-from degu.tracking.protocol import BEST_TAG
+from degu.tracking.protocol import BEST_TAG, NOTE_TAG
 
 log = logging.getLogger(__name__)
 TABLES = ("comparison.tsv", "comparison.txt")
 FIGURE = "parallel_coordinates"
+_LONGEST_NOTE = 4000
 
 
 def rows_of(sweep: Sweep) -> list[SweepRow]:
@@ -78,6 +79,7 @@ def conclude(sweep: Sweep, run: Tracker, root: Tracker) -> None:
             run.artifact(sweep.folder / name)
     run.tags(
         {
+            NOTE_TAG: f"```text\n{text_table(sweep)[:_LONGEST_NOTE]}\n```",
             "degu.jobs": str(len(sweep.jobs)),
             "degu.jobs.finished": str(len(sweep.having(FINISHED))),
             "degu.jobs.failed": str(len(sweep.having(FAILED))),

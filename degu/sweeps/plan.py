@@ -89,8 +89,16 @@ def _name(number: int, values: Mapping[str, str]) -> str:
     keys = [key.lstrip("+").partition("@")[0] for key in values]
     last = [key.rpartition(".")[2] for key in keys]
     short = [tail if last.count(tail) == 1 else key for key, tail in zip(keys, last, strict=True)]
-    text = " ".join(f"{key}={value}" for key, value in zip(short, values.values(), strict=True))
+    text = " ".join(f"{key}={_rounded(value)}" for key, value in zip(short, values.values(), strict=True))
     return f"{number} {text}".strip()[:_LONGEST_NAME]
+
+
+def _rounded(text: str) -> str:
+    """Return a value with three digits, if it is a number with more."""
+    try:
+        return min(text, f"{float(text):.3g}", key=len)
+    except ValueError:
+        return text
 
 
 def composed(loader: ConfigLoader, base: DictConfig, overrides: Sequence[str]) -> DictConfig:

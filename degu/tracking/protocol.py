@@ -25,6 +25,9 @@ BEST_TAG = "degu.best"
 ERROR_TAG = "degu.error"
 """Tag of a study of a sweep that failed: the message."""
 
+NOTE_TAG = "mlflow.note.content"
+"""Tag that the MLflow UI shows as the description of a run, in Markdown."""
+
 SITTINGS_TAG = "degu.sittings"
 """Tag of a study that counts the processes that worked on it: 1 unless it was interrupted."""
 

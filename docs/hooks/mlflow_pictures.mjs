@@ -3,7 +3,7 @@
 //   degu run -m ... name=dropout_lr            the sweep of docs/mlflow.md, in a folder of its own
 //   mlflow server --port 5000 --backend-store-uri sqlite:///mlruns/mlflow.db
 //   npm install playwright-core                anywhere; NODE_PATH names its node_modules
-//   NODE_PATH=.../node_modules node docs/hooks/mlflow_pictures.mjs http://127.0.0.1:5000 docs/images /usr/bin/chromium
+//   NODE_PATH=.../node_modules node docs/hooks/mlflow_pictures.mjs http://127.0.0.1:5000 docs/images /usr/bin/chromium [NAME]
 import { createRequire } from 'node:module'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 
 const require = createRequire(join(process.env.NODE_PATH ?? process.cwd(), 'x.js'))
 const { chromium } = require('playwright-core')
-const [address = 'http://127.0.0.1:5000', folder = 'docs/images', executablePath = '/usr/bin/chromium'] = process.argv.slice(2)
+const [address = 'http://127.0.0.1:5000', folder = 'docs/images', executablePath = '/usr/bin/chromium', only = ''] = process.argv.slice(2)
 const PATIENCE = 120_000
 
 const api = async (path, body) => {
@@ -47,28 +47,29 @@ const open = async (path, text) => {
     for (const button of await page.getByRole('button', { name: label, exact: true }).all())
       if (await button.isVisible()) await button.click({ timeout: 2000 }).catch(() => {})
 }
-const take = name => page.screenshot({ path: join(folder, `mlflow_${name}.png`) })
+const picture = async (name, path, text) => {
+  if (only && only !== name) return
+  await open(path, text)
+  await page.screenshot({ path: join(folder, `mlflow_${name}.png`) })
+}
+
+const list = runs => encodeURIComponent(JSON.stringify(runs.map(run => run.info.run_id)))
+const compare = runs => `compare-runs?runs=${list(runs)}&experiments=${encodeURIComponent(JSON.stringify([experiment]))}`
+const filter = encodeURIComponent(`tags.mlflow.parentRunId = '${sweep.info.run_id}'`)
+const order = `orderByKey=metrics.%60${encodeURIComponent(objective)}%60&orderByAsc=false`
 
 // the studies of a sweep, found by a search string
-const filter = encodeURIComponent(`tags.mlflow.parentRunId = '${sweep.info.run_id}'`)
-await open(`experiments/${experiment}/runs?searchFilter=${filter}&orderByKey=metrics.%60${encodeURIComponent(objective)}%60&orderByAsc=false&viewStateShareKey=`, best.info.run_name)
-await take('runs')
+await picture('runs', `experiments/${experiment}/runs?searchFilter=${filter}&${order}`, best.info.run_name.slice(0, 12))
 
-// the sweep's own run: table and figure among its artifacts
-await open(`experiments/${experiment}/runs/${sweep.info.run_id}/artifacts/figures/parallel_coordinates.png`, 'parallel_coordinates.png')
-await take('sweep')
+// the same as charts
+await picture('charts', `experiments/${experiment}/runs?searchFilter=${filter}&${order}&compareRunsMode=CHART`, 'Training runs')
 
-// histories of the members of the best study
-const list = runs => encodeURIComponent(JSON.stringify(runs.map(run => run.info.run_id)))
-await open(`compare-runs?runs=${list(members)}&experiments=${encodeURIComponent(JSON.stringify([experiment]))}`, 'member-00')
-await take('members_compared')
+// side by side, in MLflow's own parallel coordinates
+await picture('compare', compare(studies), 'Parallel')
 
-// metric families of one member
-const member = members.find(run => run.info.run_name === 'member-00')
-await open(`experiments/${experiment}/runs/${member.info.run_id}/model-metrics`, 'valid')
-await take('member')
+// histories of the networks of the best study
+await picture('members', `experiments/${experiment}/runs?searchFilter=${encodeURIComponent(`tags.mlflow.parentRunId = '${best.info.run_id}'`)}&compareRunsMode=CHART`, 'Training runs')
 
-// the studies side by side: parallel coordinates of MLflow
-await open(`compare-runs?runs=${list(studies)}&experiments=${encodeURIComponent(JSON.stringify([experiment]))}`, 'Parallel')
-await take('compare')
+// the sweep's own run: figure and tables among its artifacts
+await picture('sweep', `experiments/${experiment}/runs/${sweep.info.run_id}/artifacts/figures/parallel_coordinates.png`, 'sweep.json')
 await browser.close()

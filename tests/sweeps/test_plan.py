@@ -66,6 +66,16 @@ def test_names_of_jobs_tell_keys_apart():
     assert job(0, [], values).name == "0 trainer.max_epochs=1 distill.trainer.max_epochs=2 model=mprann"
 
 
+def test_names_of_jobs_have_short_numbers():
+    values = {
+        "trainer.initial_lr": "0.0012345678901",
+        "seed": "12345",
+        "data.path": "nan.tsv",
+        "model.filters": "[4,8]",
+    }
+    assert job(7, [], values).name == "7 initial_lr=0.00123 seed=12345 path=nan.tsv filters=[4,8]"
+
+
 def test_a_digest_is_that_of_the_content():
     assert digest([{"a": 1, "b": 2}]) == digest([{"b": 2, "a": 1}]) != digest([{"a": 1, "b": 3}])
     assert len(digest([])) == 10
