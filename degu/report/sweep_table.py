@@ -82,7 +82,7 @@ def sweep_text(rows: Sequence[SweepRow], best: int | None, direction: str) -> st
     for row in ordered[:LONGEST]:
         numbers = [_number(row.objective), *(_number(_of_test(row, name)) for name in _ROWS)]
         mark = "*" if row.number == best else ""
-        values = [row.values.get(key, "") for key in keys]
+        values = [rounded(row.values.get(key, "")) for key in keys]
         own = [row.metric] if several else []
         lines.append([mark, str(row.number), row.status, *values, *own, *numbers, f"{row.seconds / 60:.1f}"])
     text = aligned(lines)
@@ -91,6 +91,14 @@ def sweep_text(rows: Sequence[SweepRow], best: int | None, direction: str) -> st
     if len(ordered) > LONGEST:
         text.append(f"... and {len(ordered) - LONGEST} more in comparison.tsv")
     return "\n".join(text)
+
+
+def rounded(text: str) -> str:
+    """Return a value with three digits, if it is a number with more."""
+    try:
+        return min(text, f"{float(text):.3g}", key=len)
+    except ValueError:
+        return text
 
 
 def _keys(rows: Sequence[SweepRow]) -> list[str]:

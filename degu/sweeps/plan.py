@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 from degu.allowed import TRUSTED, passed_on, refuse_foreign
 from degu.config import frozen
 from degu.errors import ConfigError
+from degu.report.sweep_table import rounded
 from degu.sweeps.records import OF_THE_SWEEP, Job
 
 DIGEST = "DIGEST"
@@ -89,16 +90,8 @@ def _name(number: int, values: Mapping[str, str]) -> str:
     keys = [key.lstrip("+").partition("@")[0] for key in values]
     last = [key.rpartition(".")[2] for key in keys]
     short = [tail if last.count(tail) == 1 else key for key, tail in zip(keys, last, strict=True)]
-    text = " ".join(f"{key}={_rounded(value)}" for key, value in zip(short, values.values(), strict=True))
+    text = " ".join(f"{key}={rounded(value)}" for key, value in zip(short, values.values(), strict=True))
     return f"{number} {text}".strip()[:_LONGEST_NAME]
-
-
-def _rounded(text: str) -> str:
-    """Return a value with three digits, if it is a number with more."""
-    try:
-        return min(text, f"{float(text):.3g}", key=len)
-    except ValueError:
-        return text
 
 
 def composed(loader: ConfigLoader, base: DictConfig, overrides: Sequence[str]) -> DictConfig:
