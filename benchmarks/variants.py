@@ -77,6 +77,7 @@ def main() -> None:
     options.add_argument("--length", type=int, default=249, help="bases a window")
     options.add_argument("--model", default="deepstarr", help="an architecture of degu.models")
     options.add_argument("--repeats", type=int, default=3, help="timed calls of each side")
+    options.add_argument("--alone", action="store_true", help="leave out the comparison with Keras")
     chosen = options.parse_args()
     found, rng = environment(), np.random.default_rng(0)
     announce(found)
@@ -98,11 +99,14 @@ def main() -> None:
                 title = f"{label}, {'both strands' if both else 'one strand'}"
                 files = folder / "v.vcf", folder / "e.tsv", ("a", "b"), folder / "g.fa"
                 sides[title] = partial(score_variants, scorer, *files)
-        with Genome(folder / "g.fa") as genome:
-            pairs = [windows(variant, genome, chosen.length) for variant in VcfFile(folder / "v.vcf")]
-        order = {letter: place for place, letter in enumerate("ACGTN")}
-        x = one_hot(np.array([[order[c] for c in text] for pair in pairs for text in pair], dtype=np.uint8))
-        sides["without degu's predictor, one strand"] = partial(plain, build, members(build, chosen.members, folder), x)
+        if not chosen.alone:
+            with Genome(folder / "g.fa") as genome:
+                pairs = [windows(variant, genome, chosen.length) for variant in VcfFile(folder / "v.vcf")]
+            order = {letter: place for place, letter in enumerate("ACGTN")}
+            x = one_hot(np.array([[order[c] for c in text] for pair in pairs for text in pair], dtype=np.uint8))
+            sides["without degu's predictor, one strand"] = partial(
+                plain, build, members(build, chosen.members, folder), x
+            )
         seconds = alternate(sides, chosen.repeats)
     first = next(iter(sides))
     rows = [
