@@ -17,6 +17,7 @@ from degu.quiet import quiet_native_stderr
 from degu.report.command import add_report
 from degu.verbs.attribute import add_attribute
 from degu.verbs.compare import add_compare
+from degu.verbs.data import add_data
 from degu.verbs.variants import add_variants
 
 USER_ERROR = 2
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add_compare(verbs)
     add_attribute(verbs)
     add_variants(verbs)
+    add_data(verbs)
     runs = verbs.add_parser("runs", help="look at recorded studies")
     runs.set_defaults(action=lambda _: runs.error("expected a command: list, show"))
     kinds = runs.add_subparsers(title="commands", metavar="COMMAND")

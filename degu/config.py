@@ -134,6 +134,22 @@ def _find(name: str) -> Callable[..., Any]:
         raise ConfigError(f"Expected _target_: {name} to name a function or class. Received: {error}") from error
 
 
+def compose_data(overrides: Sequence[str]) -> DictConfig:
+    """Return the node of a data set.
+
+    Args:
+        overrides: Values of the config, such as ``data=table data.path=my.tsv``.
+
+    Raises:
+        ConfigError: When a key or a choice does not exist.
+    """
+    from hydra import compose, initialize_config_dir
+
+    check_overrides(overrides)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("config", overrides=list(overrides)).data
+
+
 def frozen(config: DictConfig) -> dict[str, Any]:
     """Return a config as plain values with every interpolation resolved.
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from degu.config import build, check_targets, frozen
 from degu.content import content_of
 from degu.data import Splits
+from degu.data.leaks import warn_of_leaks
 from degu.elsewhere import Found, copied, digests, members_elsewhere
 from degu.ensemble import Ensembler
 from degu.ensemble.jobs import JobExecutor
@@ -262,6 +263,7 @@ def _announce(splits: Splits, folder: StudyFolder) -> None:
         splits.length,
         ", ".join(splits.target_names),
     )
+    warn_of_leaks(splits)
     log.info("Output: %s", folder.path)
     if folder.sittings > 1:
         log.info("The study was interrupted; it goes on where it stopped")

@@ -88,7 +88,7 @@ def test_what_is_imported_is_declared_and_the_reverse():
     modules = set(imported_modules()) - sys.stdlib_module_names - {"degu", "jax"}
     plugins = {module for module in modules if module.endswith("_launcher")}
     used = {
-        module if module in owners[module] else canonicalize_name(owners[module][0]) for module in modules - plugins
+        canonicalize_name(module if module in owners[module] else owners[module][0]) for module in modules - plugins
     } | {canonicalize_name(name) for name in plugins}
     assert used == {canonicalize_name(requirement.name) for requirement in declared()}
 

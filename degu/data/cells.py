@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from degu.data.delimited import Table
 from degu.errors import DataError
 
-_NOT_MEASURED = frozenset({"", "NA", "NaN", "nan"})
+NOT_MEASURED = frozenset({"", "NA", "NaN", "nan"})
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -32,21 +34,43 @@ def numbers(table: Table, columns: list[str], minimum: float = -_LARGEST) -> npt
     for index, column in enumerate(columns):
         for row, cell in enumerate(table.columns[column]):
             try:
-                values[row, index] = _number(cell, minimum)
+                values[row, index] = read_number(cell, minimum)
             except ValueError:
                 kind = "a finite number" if minimum < 0 else "a finite number of at least 0"
+                shown = cell if len(cell) <= 60 else cell[:60] + "..."
                 raise DataError(
-                    f"{table.at(row, column)}: expected {kind}, or an empty cell for 'not measured', received {cell!r}."
+                    f"{table.at(row, column)}: expected {kind}, or an empty cell for 'not measured', received "
+                    f"{shown!r}.{_hint(cell)}"
                 ) from None
     return values
 
 
-def _number(cell: str, minimum: float) -> float:
-    if cell in _NOT_MEASURED:
+def _hint(cell: str) -> str:
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return " Write a decimal point, not a comma."
+    if cell.strip().lower().lstrip("+-") in ("inf", "infinity"):
+        return " Leave the cell empty, or cap the value (a logarithm of zero needs a pseudocount)."
+    return " Mend the cell, or name another column."
+
+
+def read_number(cell: str, minimum: float = -_LARGEST) -> float:
+    """Read one cell.
+
+    Args:
+        cell: Its text.
+        minimum: Smallest number that is allowed.
+
+    Returns:
+        The number; NaN where nothing was measured.
+
+    Raises:
+        ValueError: Anything else, such as infinity.
+    """
+    if cell in NOT_MEASURED:
         return float("nan")
     value = float(cell)
-    # `float` also reads 1_000, inf and numbers that float32 cannot hold
-    if "_" in cell or not minimum <= value <= _LARGEST:
+    # `float` also reads 1_000, inf, digits of other alphabets and numbers that float32 cannot hold
+    if "_" in cell or not cell.isascii() or not minimum <= value <= _LARGEST:
         raise ValueError(cell)
     return value
 

@@ -14,10 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from degu.data.lines import existing_file, lines_of
+from degu.data.lines import LONGEST_LINE, existing_file, lines_of
 from degu.errors import DataError, nearest
 
+PARQUET = (".parquet", ".pq")
 _DELIMITERS = {".tsv": "\t", ".csv": ","}
+csv.field_size_limit(LONGEST_LINE)
 
 
 class Table(NamedTuple):
@@ -25,31 +27,37 @@ class Table(NamedTuple):
 
     Attributes:
         path: The file.
-        lines: 1-based line number in the file of each row.
+        lines: 1-based number of each row in the file.
         columns: Cells by column name, each list as long as `lines`.
+        unit: What those numbers count: lines of a text file, rows of a Parquet file.
     """
 
     path: Path
     lines: list[int]
     columns: dict[str, list[str]]
+    unit: str = "line"
+
+    def row(self, row: int) -> str:
+        """Say where a row is, for an error message."""
+        return f"{self.unit} {self.lines[row]}"
 
     def at(self, row: int, column: str) -> str:
         """Say where a cell is, for an error message."""
-        return f"{self.path}, line {self.lines[row]}, column {column!r}"
+        return f"{self.path}, {self.row(row)}, column {column!r}"
 
     def take(self, rows: npt.NDArray[np.intp]) -> Table:
         """Return the table with these rows, in this order."""
         columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return Table(self.path, [self.lines[row] for row in rows], columns)
+        return Table(self.path, [self.lines[row] for row in rows], columns, self.unit)
 
 
-def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None = None) -> Table:
-    """Read some columns of a delimited file with a header line.
+def read_columns(path: str | Path, columns: Sequence[str] | None, delimiter: str | None = None) -> Table:
+    """Read some columns of a delimited file with a header line, or of a Parquet file.
 
     Args:
-        path: A UTF-8 text file, gzip-compressed where the name ends in `.gz`; a relative path is resolved
-            against the current directory.
-        columns: Names to keep.
+        path: A UTF-8 text file, gzip-compressed where the name ends in `.gz`, or a file whose name ends in
+            `.parquet`; a relative path is resolved against the current directory.
+        columns: Names to keep; None keeps all.
         delimiter: One character; by default a tab for `.tsv` and a comma for `.csv`.
 
     Returns:
@@ -60,11 +68,15 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None
             number of fields than the header, or no row at all.
     """
     file = existing_file(path)
+    if file.suffix.lower() in PARQUET:
+        from degu.data.parquet import parquet_columns
+
+        return parquet_columns(file, columns)
     separator = _delimiter(file, delimiter)
     rows = _numbered_rows(file, separator)
     _, header = next(rows, (0, []))
-    wanted = list(dict.fromkeys(columns))
-    positions = [_position(file, header, name, separator) for name in wanted]
+    wanted = list(dict.fromkeys(header if columns is None else columns))
+    positions = [position_of(file, header, name, separator) for name in wanted]
     lines: list[int] = []
     kept: list[list[str]] = []
     for line, cells in rows:
@@ -81,6 +93,22 @@ def read_columns(path: str | Path, columns: Sequence[str], delimiter: str | None
     return Table(file, lines, {name: list(cells) for name, cells in zip(wanted, by_column, strict=True)})
 
 
+def header_of(path: str | Path, delimiter: str | None = None) -> list[str]:
+    """Return the names of the columns of a table.
+
+    Args:
+        path: A file as `read_columns` takes it.
+        delimiter: One character; by default a tab for `.tsv` and a comma for `.csv`.
+
+    Raises:
+        DataError: A file that cannot be read.
+    """
+    file = existing_file(path)
+    if file.suffix.lower() in PARQUET:
+        return list(read_columns(file, None).columns)
+    return next(_numbered_rows(file, _delimiter(file, delimiter)), (0, []))[1]
+
+
 def _delimiter(path: Path, delimiter: str | None) -> str:
     if delimiter is not None:
         if len(delimiter) != 1:
@@ -89,8 +117,8 @@ def _delimiter(path: Path, delimiter: str | None) -> str:
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix not in _DELIMITERS:
         raise DataError(
-            f"{path}: expected a name that ends in .tsv or .csv (or .tsv.gz, .csv.gz), received {suffix!r}. "
-            "Name the delimiter, for instance delimiter='\\t'."
+            f"{path}: expected a name that ends in .tsv or .csv (or .tsv.gz, .csv.gz) or .parquet, received "
+            f"{suffix!r}. Name the delimiter, for instance delimiter='\\t'."
         )
     return _DELIMITERS[suffix]
 
@@ -107,17 +135,33 @@ def _numbered_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]
         raise DataError(f"{path}, line {last + 1}: expected delimited fields, received: {error}.") from None
 
 
-def _position(path: Path, header: list[str], name: str, delimiter: str) -> int:
+def position_of(path: Path, header: list[str], name: str, delimiter: str) -> int:
+    """Return where a column stands in a header.
+
+    Args:
+        path: The file, for error messages.
+        header: Names of its columns.
+        name: The column.
+        delimiter: What separates columns, for error messages.
+
+    Raises:
+        DataError: When there is no such column, or several.
+    """
     count = header.count(name)
     if count == 1:
         return header.index(name)
     if count > 1:
         raise DataError(f"{path}, line 1: expected one column {name!r}, received {count} of this name.")
+    if not header:
+        raise DataError(f"{path}, line 1: expected a column {name!r}, received no header line.")
     if len(header) == 1:
         raise DataError(
             f"{path}, line 1: expected columns separated by {delimiter!r}, received the single column "
-            f"{header[0]!r}. Name the delimiter that the file uses."
+            f"{_listed(header)}. Name the delimiter that the file uses."
         )
-    raise DataError(
-        f"{path}, line 1: expected a column {name!r}, received {', '.join(map(repr, header))}.{nearest(name, header)}"
-    )
+    raise DataError(f"{path}, line 1: expected a column {name!r}, received {_listed(header)}.{nearest(name, header)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name if len(name) <= 60 else name[:60] + "...") for name in names[:30]]
+    return ", ".join(shown) + (f" and {len(names) - 30} more" if len(names) > 30 else "")

@@ -2,11 +2,16 @@
 
 Tokens are unsigned bytes: A, C, G, T are 0, 1, 2, 3 and N (unknown) is 4. One-hot arrays have four channels
 in the order A, C, G, T; an N is a row of zeros.
+
+Every reader has one policy for other letters, that of `tokenize`: lower case is read as upper case, N is allowed, U and
+the IUPAC letters that stand for several bases are refused by name, unless `uracil="as_t"` or `ambiguous="as_n"` says
+what to make of them. Anything else is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +21,12 @@ from degu.errors import DataError
 LETTERS = "ACGTN"
 UNKNOWN = 4
 
+Ambiguous = Literal["refuse", "as_n"]
+"""What becomes of R, Y, S, W, K, M, B, D, H and V."""
+
+Uracil = Literal["refuse", "as_t"]
+"""What becomes of U."""
+
 _INVALID = 255
 _AMBIGUOUS = frozenset("RYSWKMBDHV")
 _COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], dtype=np.uint8)
@@ -23,6 +34,34 @@ _ONE_HOT = np.eye(5, 4, dtype=np.float32)
 _BYTES = np.frombuffer(LETTERS.encode(), dtype=np.uint8)
 _CODES = np.full(256, _INVALID, dtype=np.uint8)
 _CODES[_BYTES] = _CODES[np.frombuffer(LETTERS.lower().encode(), dtype=np.uint8)] = np.arange(5)
+
+
+def codes(ambiguous: Ambiguous = "refuse", uracil: Uracil = "refuse") -> npt.NDArray[np.uint8]:
+    """Return the token of every byte, and 255 where a byte is no letter that is accepted.
+
+    Args:
+        ambiguous: ``"as_n"`` reads R, Y, S, W, K, M, B, D, H and V as N.
+        uracil: ``"as_t"`` reads U as T.
+
+    Returns:
+        Shape (256,), dtype uint8.
+
+    Raises:
+        DataError: Another word.
+    """
+    for name, value, choices in (
+        ("ambiguous", ambiguous, get_args(Ambiguous)),
+        ("uracil", uracil, get_args(Uracil)),
+    ):
+        if value not in choices:
+            raise DataError(f"{name}: expected one of {', '.join(choices)}, received {value!r}.")
+    table = _CODES.copy()
+    if ambiguous == "as_n":
+        for letter in _AMBIGUOUS:
+            table[ord(letter)] = table[ord(letter.lower())] = UNKNOWN
+    if uracil == "as_t":
+        table[ord("U")] = table[ord("u")] = LETTERS.index("T")
+    return table
 
 
 def _row_from_zero(row: int) -> str:
@@ -34,6 +73,8 @@ def tokenize(
     *,
     where: str = "sequences",
     name_row: Callable[[int], str] = _row_from_zero,
+    ambiguous: Ambiguous = "refuse",
+    uracil: Uracil = "refuse",
 ) -> npt.NDArray[np.uint8]:
     """Turn DNA strings of one length into tokens.
 
@@ -41,6 +82,8 @@ def tokenize(
         sequences: N strings of L letters A, C, G, T or N, in either case.
         where: What the sequences are, for error messages.
         name_row: Turns a row index into words, for error messages; a file reader names its line here.
+        ambiguous: ``"as_n"`` reads the letters R, Y, S, W, K, M, B, D, H and V as N.
+        uracil: ``"as_t"`` reads U as T.
 
     Returns:
         Tokens of shape (N, L), dtype uint8.
@@ -57,8 +100,8 @@ def tokenize(
         raise DataError(f"{where}: expected a list of DNA strings, received one string. Put it in a list.")
     rows = list(sequences)
     length = _common_length(rows, where, name_row)
-    codes = np.frombuffer("".join(rows).encode("ascii", errors="replace"), dtype=np.uint8)
-    tokens = _CODES[codes].reshape(len(rows), length)
+    letters = np.frombuffer("".join(rows).encode("ascii", errors="replace"), dtype=np.uint8)
+    tokens = codes(ambiguous, uracil)[letters].reshape(len(rows), length)
     invalid = tokens == _INVALID
     if invalid.any():
         row, position = np.argwhere(invalid)[0]
@@ -94,9 +137,9 @@ def _common_length(rows: list[str], where: str, name_row: Callable[[int], str]) 
 
 def _remedy(letter: str) -> str:
     if letter in "Uu":
-        return "Write T for U: sequences are DNA."
+        return "Write T for U: sequences are DNA. uracil=as_t reads every U as T."
     if letter.upper() in _AMBIGUOUS:
-        return "Replace the ambiguity letter by N or by one base."
+        return "Replace the ambiguity letter by N or by one base; ambiguous=as_n reads such letters as N."
     return "Remove it, or write N where the base is unknown."
 
 

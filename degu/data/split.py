@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ import numpy.typing as npt
 
 from degu.data.encoding import check_tokens
 from degu.errors import DataError
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,37 @@ class Split:
             raise DataError("select: expected at least one row, received none.")
         std = None if self.target_std is None else self.target_std[rows]
         return Split(self.tokens[rows], self.targets[rows], self.ids[rows], std)
+
+
+def measured_split(
+    name: str,
+    tokens: npt.NDArray[np.uint8],
+    targets: npt.NDArray[np.float32],
+    target_std: npt.NDArray[np.float32] | None = None,
+) -> Split:
+    """Make a split of arrays, without the rows that have no measured target.
+
+    Args:
+        name: Name of the split; rows are called ``<name>-0`` and so on, by their place in the arrays.
+        tokens: Shape (N, L).
+        targets: Shape (N, K).
+        target_std: Shape (N, K), or None.
+
+    Raises:
+        DataError: Arrays that do not fit, or no measured row.
+    """
+    rows = np.flatnonzero(~np.isnan(targets).all(axis=1))
+    if len(rows) < len(targets):
+        _LOG.info(
+            "%s split: left out %d of %d rows without any measured target", name, len(targets) - len(rows), len(targets)
+        )
+    if not rows.size:
+        raise DataError(f"{name} split: expected measured targets, received {len(targets)} rows without any.")
+    ids = np.array([f"{name}-{row}" for row in rows])
+    try:
+        return Split(tokens[rows], targets[rows], ids, None if target_std is None else target_std[rows])
+    except DataError as error:
+        raise DataError(f"{name} split: {error}") from None
 
 
 def _portable_bytes(values: npt.NDArray[np.float32]) -> bytes:

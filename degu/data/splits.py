@@ -6,15 +6,21 @@ import hashlib
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from degu.data.split import Split
+from degu.data.arrays import as_targets, as_tokens
+from degu.data.groups import draw_groups
+from degu.data.split import Split, measured_split
 from degu.errors import DataError
+
+Arrays: TypeAlias = tuple[npt.ArrayLike, npt.ArrayLike] | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+"""Sequences, targets and, if known, standard deviations over replicates."""
 
 DOWNSAMPLE_SEED = 1234
 CALIBRATION_SEED = 1234
@@ -55,6 +61,50 @@ class Splits:
         self._check_shapes()
         self._check_ids()
         self._check_columns()
+
+    @staticmethod
+    def from_arrays(
+        train: Arrays,
+        valid: Arrays,
+        test: Arrays,
+        target_names: Sequence[str] | None = None,
+        source: str = "arrays",
+    ) -> Splits:
+        """Make a data set of arrays.
+
+        Args:
+            train: Sequences and targets, and as a third item standard deviations over replicates if there are any.
+                Sequences are strings, tokens of shape (N, L) or one-hot arrays of shape (N, L, 4), order A, C, G, T;
+                targets have shape (N, K) or (N,).
+            valid: The same of the valid split.
+            test: The same of the test split.
+            target_names: K names; by default ``target_0`` and so on.
+            source: Where the data came from, for the record.
+
+        Returns:
+            The data set, with ids such as ``train-0``. Rows without any measured target are left out.
+
+        Raises:
+            DataError: Arrays that do not fit their description, with the split that they belong to.
+
+        Example:
+            >>> part = (["ACGT", "TTNA"], [0.5, 1.5])
+            >>> Splits.from_arrays(part, part, part, target_names=["activity"]).length
+            4
+        """
+        parts = {}
+        for name, arrays in (("train", train), ("valid", valid), ("test", test)):
+            sequences, targets, *std = arrays
+            if len(std) > 1:
+                raise DataError(f"{name} split: expected (sequences, targets) or with target_std, received more.")
+            tokens = as_tokens(sequences, where=f"{name} split, sequences")
+            y = as_targets(targets, len(tokens), where=f"{name} split, targets")
+            deviations = as_targets(std[0], len(tokens), where=f"{name} split, target_std") if std else None
+            parts[name] = measured_split(name, tokens, y, deviations)
+        names = target_names
+        if names is None:
+            names = [f"target_{index}" for index in range(parts["train"].num_targets)]
+        return Splits(parts["train"], parts["valid"], parts["test"], target_names=tuple(names), source=source)
 
     def items(self) -> tuple[tuple[str, Split], ...]:
         """Return ``(("train", ...), ("valid", ...), ("test", ...))``, and ``("calibration", ...)`` if there is one."""
@@ -159,7 +209,7 @@ class Splits:
             raise DataError(f"carve_calibration: expected a fraction above 0 and below 1, received {fraction}.")
         split = self.test if origin == "test" else self.train
         groups = split.ids if ids_without is None else [re.sub(ids_without, "", name) for name in split.ids]
-        moved = _draw_groups(groups, max(1, round(fraction * len(split))), seed)
+        moved = draw_groups(groups, max(1, round(fraction * len(split))), seed)
         if moved.all():
             raise DataError(
                 f"carve_calibration: expected rows to remain in the {origin} split, received a draw of all "
@@ -210,11 +260,3 @@ class Splits:
                     f"{self.target_names[unmeasured[0]]!r}, received only NaN. Leave the target out, or "
                     "choose splits that all measured it."
                 )
-
-
-def _draw_groups(groups: npt.ArrayLike, wanted: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Mark the rows of randomly drawn groups, as many groups as hold the wanted number of rows."""
-    names, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(names))
-    needed = np.searchsorted(np.cumsum(sizes[order]), wanted) + 1
-    return np.isin(group, order[:needed])

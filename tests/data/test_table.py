@@ -92,7 +92,7 @@ def test_a_relative_path_starts_at_the_current_directory(tmp_path: Path, monkeyp
 
 def test_other_split_values_and_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folds = GOOD.replace("train", "0").replace("valid", "8").replace("test", "9") + "n6\tAAAA\t3\t1\t1\t\t\t1\n"
-    with caplog.at_level(logging.INFO, logger="degu.data.table"):
+    with caplog.at_level(logging.INFO, logger="degu.data.roles"):
         splits = read(write(tmp_path, folds), splits={"train": 0, "valid": 8, "test": "9"}, id=None)
 
     assert splits.valid.ids.tolist() == ["valid-row4", "valid-row6"]
@@ -100,7 +100,7 @@ def test_other_split_values_and_names(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 def test_rows_without_any_target_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="degu.data.table"):
+    with caplog.at_level(logging.INFO, logger="degu.data.roles"):
         splits = read_table(write(tmp_path), targets=["Dev"], id="name")
 
     assert splits.train.ids.tolist() == ["n1"]
@@ -182,7 +182,8 @@ def test_a_target_that_a_split_never_measured_is_named_with_the_file(tmp_path: P
         ("empty.tsv.gz", b"", "empty file"),
         ("zipped.tsv", gzip.compress(GOOD.encode(), mtime=0), "Add .gz to the name"),
         ("wide.tsv", GOOD.encode("utf-16"), "expected UTF-8 text"),
-        ("table.parquet", GOOD.encode(), "ends in .tsv or .csv .*received '.parquet'"),
+        ("table.parquet", GOOD.encode(), "expected a Parquet file, received one that cannot be read"),
+        ("table.xlsx", GOOD.encode(), "ends in .tsv or .csv .*received '.xlsx'"),
     ],
 )
 def test_files_that_are_not_what_their_name_says(tmp_path: Path, name: str, data: bytes, message: str) -> None:
@@ -217,7 +218,7 @@ def test_a_missing_file_is_named_with_its_nearest_neighbour(tmp_path: Path) -> N
         ({"target_std": ["Dev_sd"]}, "target_std: expected 2 columns, one per target, received 1"),
         ({"target_std": "Dev_sd"}, "target_std: expected a list"),
         ({"splits": {"train": "a", "valid": "b"}}, "train, valid and test, received"),
-        ({"splits": {"train": "a", "valid": "a", "test": "b"}}, "a different value for each"),
+        ({"splits": {"train": "a", "valid": "a", "test": "b"}}, "different values for each"),
         (
             {"where": {"keep": 2}},
             "column 'keep': expected rows equal to 2 .*The column holds '1', '0', '1.0'",

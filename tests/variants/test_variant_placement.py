@@ -108,7 +108,7 @@ def test_index_follows_the_file(genome_file):
 
 
 def test_index_of_a_folder_that_cannot_be_written(genome_file, monkeypatch):
-    from degu.variants import sources
+    from degu.data import genome as sources
 
     built = []
     original = sources._build_index
