@@ -10,11 +10,11 @@ from typing import Any
 import public
 
 FOLDER = public.ROOT / "benchmarks"
-PAGE = "benchmarks.md"
-HEAD = """# Benchmarks
+PAGE = "benchmark-results.md"
+HEAD = """# Stored results
 
-One script for each claim on speed or memory. A ratio compares two ways of doing the same, in turn in one run on one
-machine; above 1, degu is faster. Milliseconds of different machines do not compare. `make bench` runs all of them.
+What each script in `benchmarks/` measures, and every ratio that is stored in `benchmarks/results/`, with its machine;
+above 1, degu is faster. [Benchmarks](benchmarks.md) says what they mean and how far to trust them.
 """
 
 
