@@ -156,7 +156,8 @@ def _job(config: Any) -> float | None:
         command = ["degu", "run", *own_overrides(hydra.overrides.task)]
         with attempt(output_dir, build(config.tracking)) as attempted:
             planned, folder = plan(config), output_dir
-            if config.resume and hydra.mode == RunMode.RUN and attempted.job is None:
+            is_named = any(text.startswith("hydra.run.dir=") for text in hydra.overrides.hydra)
+            if config.resume and hydra.mode == RunMode.RUN and attempted.job is None and not is_named:
                 folder = _where_to_go_on(output_dir, planned.content)
             result = run(config, attempted.tracker, folder, command, planned)
             attempted.finish(result.objective)
@@ -177,7 +178,7 @@ def _where_to_go_on(output_dir: Path, content: Any) -> Path:
     from degu.study_folder import interrupted
 
     found = interrupted(output_dir.parent, content)
-    if found is None:
+    if found is None or found == output_dir:
         return output_dir
     _log_into(found, output_dir)
     _leave_no_empty_folder(output_dir)

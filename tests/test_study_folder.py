@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from degu.cli import _where_to_go_on
 from degu.content import differences, key_of
 from degu.errors import ConfigError, DataError
 from degu.files import remove_leftovers, whole
@@ -96,6 +97,19 @@ def test_a_study_that_is_running_is_not_interrupted(tmp_path):
             pass
         other.kill()
     assert interrupted(tmp_path, CONTENT) == folder
+
+
+def test_where_a_command_goes_on(tmp_path):
+    """In the interrupted folder, and without the new one; a folder that is itself interrupted stays as it is."""
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / "degu.log").touch()
+    assert _where_to_go_on(new, CONTENT) == new
+    old = begun(tmp_path / "old")
+    assert _where_to_go_on(new, CONTENT) == old
+    assert not new.exists()
+    assert _where_to_go_on(old, CONTENT) == old
+    assert (old / STATE).is_file()
 
 
 def test_a_broken_state_is_named(tmp_path):
