@@ -18,9 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from degu.allowed import TRUSTED
 from degu.config import build, check_targets
 from degu.distill import Distiller
 from degu.ensemble import Ensembler, Member, Prediction, PredictionCache
@@ -29,6 +28,7 @@ from degu.inference.calibration import CALIBRATION, IntervalCalibration
 from degu.inference.columns import prediction_columns
 from degu.inference.rules import GAUSSIAN, IntervalRule, uncalibrated
 from degu.stages import new_ensembler, new_student
+from degu.stored import stored_config, trusted
 from degu.train.weights import SUFFIX, load_weights
 from degu.uncertainty import Spread
 
@@ -129,10 +129,9 @@ def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] 
     home = Path(folder).expanduser()
     if not home.is_dir():
         raise DataError(f"{home}: expected the output folder of a study, received no such folder.")
-    config = OmegaConf.create(_existing(home / "config.yaml").read_text(encoding="utf-8"))
+    config = stored_config(home, allowed)
     results = _results(_existing(home / "results.json"))
-    assert isinstance(config, DictConfig)
-    check_targets(config, (*TRUSTED, *allowed))
+    check_targets(config, trusted(allowed))
     build(config.device, device=device)
     calibration = IntervalCalibration.load(home)
     names, length = tuple(results["targets"]), int(results["data"]["length"])

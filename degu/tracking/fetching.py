@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from degu.errors import TrackingError
@@ -14,17 +15,20 @@ from degu.tracking.store import connect, locate
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_NOT_NEEDED = ("predictions", "weights")
+_NOT_NEEDED = ("predictions", "student", "weights")
 
 
-def fetch_study(run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns") -> str:
-    """Fetch a study's files, without weights and cached predictions, and its networks' histories.
+def fetch_study(
+    run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns", *, whole: bool = False
+) -> str:
+    """Fetch a study's files and its networks' histories.
 
     Args:
         run_id: Identifier of the study's run, or its first 6 or more characters.
         folder: Where to put them, as they lie in the output folder of a study.
         uri: Tracking URI; `None` for the local store.
         root: Folder of the local store.
+        whole: Fetch weights and cached predictions too.
 
     Returns:
         The whole identifier.
@@ -41,14 +45,12 @@ def fetch_study(run_id: str, folder: Path, uri: str | None = None, root: str | P
         )
     client = connect(locate(uri, root))
     for path in dict.fromkeys(artifact.split("/")[0] for artifact in study.artifacts):
-        if path not in _NOT_NEEDED:
+        if whole or path not in _NOT_NEEDED:
             _fetch(client, found, path, folder)
-    (folder / "histories").mkdir()
     for child in study.children:
-        path = f"history/{child.name}.json"
-        entries = patiently(partial(client.list_artifacts, child.run_id, "history"), "list the artifacts")
-        if path in [entry.path for entry in entries]:
-            _fetch(client, child.run_id, path, folder).replace(folder / "histories" / f"{child.name}.json")
+        _fetch_all(client, child.run_id, "history", folder / "histories")
+        if whole:
+            _fetch_all(client, child.run_id, "weights", folder / "weights")
     return found
 
 
@@ -80,6 +82,15 @@ def fetch_weights(run_id: str, folder: Path, uri: str | None = None, root: str |
     if not fetched:
         raise TrackingError(f"Expected a run with the weights of members, received {run_id}, which recorded none.")
     return fetched
+
+
+def _fetch_all(client: MlflowClient, run_id: str, source: str, target: Path) -> None:
+    """Fetch the files of a folder of artifacts, if there is one, into a folder that other runs' files lie in too."""
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as own:
+        for entry in patiently(partial(client.list_artifacts, run_id, source), "list the artifacts"):
+            if not entry.is_dir:
+                _fetch(client, run_id, entry.path, Path(own)).replace(target / PurePosixPath(entry.path).name)
 
 
 def _fetch(client: MlflowClient, run_id: str, path: str, folder: Path) -> Path:

@@ -48,6 +48,14 @@ def probability(text: str) -> float:
     return value
 
 
+def tolerance(text: str) -> float:
+    """Read a number of at least 0."""
+    value = float(text)
+    if not value >= 0:
+        raise ValueError
+    return value
+
+
 def open_study(options: argparse.Namespace) -> TrainedStudy:
     """Load the study that the options name.
 

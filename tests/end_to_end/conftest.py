@@ -41,6 +41,42 @@ def degu_run(tmp_path_factory):
     return run
 
 
+COMMANDS = """
+import contextlib, io, json, os, sys
+from degu.cli import main
+for line in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main(line)
+        except SystemExit as exit:
+            status = exit.code
+    print(json.dumps([status, out.getvalue(), err.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="session")
+def degu_commands():
+    """Return a function that runs several commands, one after the other in one process of their own."""
+
+    def run(folder, *lines):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        done = subprocess.run(
+            [sys.executable, "-c", COMMANDS, json.dumps([[str(word) for word in line] for line in lines])],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=500,
+        )
+        found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+        assert len(found) == len(lines), done.stderr
+        return [SimpleNamespace(status=status, out=out, err=err) for status, out, err in found]
+
+    return run
+
+
 def _study(folder):
     results = json.loads((folder / "results.json").read_text())
     table = (folder / "comparison.txt").read_text()
