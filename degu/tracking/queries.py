@@ -121,7 +121,7 @@ def list_studies(
     if limit < 1:
         raise TrackingError(f"Expected a limit of at least 1, received {limit}.")
     client = connect(locate(uri, root))
-    kinds = [_search(client, f"tags.`{KIND_TAG}` = '{kind}'", page=min(limit, _PAGE)) for kind in ("study", "sweep")]
+    kinds = [search_runs(client, f"tags.`{KIND_TAG}` = '{kind}'", page=min(limit, _PAGE)) for kind in ("study", "sweep")]
     newest = heapq.merge(*kinds, key=operator.attrgetter("info.start_time"), reverse=True)
     shown = (run for run in newest if of_sweeps or SWEEP_TAG not in run.data.tags or _kind(run) == "sweep")
     return [_summary(run, _children(client, run)) for run in islice(shown, limit)]
@@ -142,7 +142,7 @@ def show_study(run_id: str, uri: str | None = None, root: str | Path = "mlruns")
         TrackingError: If the store cannot be used, or there is not exactly one such run.
     """
     client = connect(locate(uri, root))
-    run = _find(client, run_id)
+    run = find_run(client, run_id)
     children = _children(client, run)
     return StudyDetail(
         summary=_summary(run, children),
@@ -169,7 +169,7 @@ def members_of(run_id: str, uri: str | None = None, root: str | Path = "mlruns")
         TrackingError: If the store cannot be used, or there is not exactly one such run.
     """
     client = connect(locate(uri, root))
-    run = _find(client, run_id)
+    run = find_run(client, run_id)
     if run.data.tags.get(KIND_TAG) != "member":
         members = [child for child in _children(client, run) if child.kind == "member" and child.status == "FINISHED"]
         return run.info.run_id, members
@@ -178,7 +178,8 @@ def members_of(run_id: str, uri: str | None = None, root: str | Path = "mlruns")
     return study, [child for child in _children(client, parent) if child.run_id == run.info.run_id]
 
 
-def _search(client: MlflowClient, condition: str, page: int = _PAGE) -> Iterator[Any]:
+def search_runs(client: MlflowClient, condition: str, page: int = _PAGE) -> Iterator[Any]:
+    """Yield the runs of all experiments that fulfil a condition, newest first."""
     experiments = [item.experiment_id for item in _pages(lambda token: client.search_experiments(page_token=token))]
     yield from _pages(
         lambda token: client.search_runs(
@@ -201,18 +202,23 @@ def _pages(fetch: Callable[[str | None], Any]) -> Iterator[Any]:
             return
 
 
-def _find(client: MlflowClient, prefix: str) -> Any:
+def find_run(client: MlflowClient, prefix: str) -> Any:
+    """Return the run of an identifier, or of its first characters.
+
+    Raises:
+        TrackingError: If there is not exactly one.
+    """
     if len(prefix) < SHORTEST_PREFIX or not re.fullmatch(r"[0-9A-Za-z]+", prefix):
         raise TrackingError(
             f"Expected a run id or its first {SHORTEST_PREFIX} or more characters, received {prefix!r}."
         )
-    found = list(_search(client, f"attributes.run_id LIKE '{prefix}%'"))
+    found = list(search_runs(client, f"attributes.run_id LIKE '{prefix}%'"))
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(run.info.run_id for run in found[:5])
         raise TrackingError(f"Expected the beginning of one run id, received {prefix!r}, which fits {names}.")
-    studies = {run.info.run_id[: len(prefix)] for run in _search(client, f"tags.`{KIND_TAG}` = 'study'")}
+    studies = {run.info.run_id[: len(prefix)] for run in search_runs(client, f"tags.`{KIND_TAG}` = 'study'")}
     raise TrackingError(
         f"Expected the id of a recorded run, received {prefix!r}.{nearest(prefix, studies)} "
         "`degu runs list` shows those there are."
@@ -220,7 +226,7 @@ def _find(client: MlflowClient, prefix: str) -> Any:
 
 
 def _children(client: MlflowClient, run: Any) -> list[ChildRun]:
-    found = _search(client, f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    found = search_runs(client, f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     children = [
         ChildRun(
             run_id=child.info.run_id,
