@@ -56,6 +56,8 @@ def train_member(folder: str, number: int, tracking: Mapping[str, Any]) -> None:
     lock = home / "weights" / f".member_{number}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        recorder = Recorder(build(OmegaConf.create(dict(tracking))), study, device)
+        tracker = build(OmegaConf.create(dict(tracking)))
+        tracker.keep_unsent(home)
+        recorder = Recorder(tracker, study, device)
         train_ensemble(config, splits, recorder, home, InProcess(only=number))
         lock.unlink(missing_ok=True)

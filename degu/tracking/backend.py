@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -17,18 +18,27 @@ if TYPE_CHECKING:
 # Each of these makes MLflow write to another run or experiment than the one it is told.
 _MISLEADING = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_CONTEXT")
 
-# MLflow's own seven retries hold a training up for four minutes; five take about one.
+# MLflow's own seven retries hold a training up for four minutes; two take a few seconds. What a server does not take
+# then is kept and sent later, see `degu.tracking.outbox`.
 _DEFAULTS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
+# How MLflow says that there was no answer, or one of the server's own failure.
+_NO_ANSWER = re.compile(r"API request to .* failed with (timeout )?exception|API request to .* error code 5\d\d")
+
 # Waiting must not draw from the global generator, which belongs to the training.
 _jitter = random.SystemRandom()
 
 T = TypeVar("T")
+
+
+class Unreachable(TrackingError):
+    """A store that does not answer or cannot write now; the same call may succeed later."""
 
 
 def load_client(uri: str) -> MlflowClient:
@@ -76,7 +86,8 @@ def patiently(action: Callable[[], T], purpose: str) -> T:
         What `action` returns.
 
     Raises:
-        TrackingError: If the store refuses, stays locked or cannot be reached.
+        Unreachable: If the store stays locked, cannot write or cannot be reached.
+        TrackingError: If it refuses.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -88,8 +99,20 @@ def patiently(action: Callable[[], T], purpose: str) -> T:
         except (MlflowException, SQLAlchemyError, OSError) as error:
             pause = next(pauses, None)
             if pause is None or "database is locked" not in str(error):
-                raise TrackingError(f"The tracking store did not {purpose}: {_first_line(error)}") from error
+                kind = Unreachable if _may_pass(error) else TrackingError
+                raise kind(f"The tracking store did not {purpose}: {_first_line(error)}") from error
         time.sleep(pause * _jitter.uniform(0.5, 1.5))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether an error says that the store is away, and nothing about the call."""
+    from sqlalchemy.exc import OperationalError
+
+    if isinstance(error, OSError | OperationalError):
+        return True
+    if getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE" or "(sqlite3.OperationalError)" in str(error):
+        return True
+    return re.match(_NO_ANSWER, str(error)) is not None
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from degu.tracking.protocol import Tracker
+from degu.tracking.values import family
 
 
 class TrackingCallback(keras.callbacks.Callback):
@@ -65,10 +66,4 @@ def log_history(tracker: Tracker, history: keras.callbacks.History) -> None:
 
 
 def _named(logs: Mapping[str, Any]) -> dict[str, float]:
-    return {_family(name): float(value) for name, value in logs.items()}
-
-
-def _family(name: str) -> str:
-    if name == "learning_rate":
-        return name
-    return f"valid/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
+    return {family(name): float(value) for name, value in logs.items()}

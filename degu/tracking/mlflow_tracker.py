@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,9 @@ import yaml
 
 from degu.errors import TrackingError
 from degu.tracking.backend import patiently
+from degu.tracking.calls import make
+from degu.tracking.models import Registration
+from degu.tracking.outbox import Outbox
 from degu.tracking.recorded import Recorded
 from degu.tracking.store import locate, open_experiment
 from degu.tracking.values import accepted_names, chunks, flatten
@@ -35,32 +40,61 @@ class MLflowTracker:
     Children carry their parent's identifier, so the tree does not depend on which process wrote which run: a
     member elsewhere builds its own tracker from `uri` and `experiment` and enters its run with `attach`.
 
-    A call that fails is repeated while the database is locked or the server does not answer, for about a
-    minute; then it raises `TrackingError`, which ends a training that does not catch it.
+    A call that fails is repeated while the database is locked or the server does not answer, for some seconds. Then it
+    is kept in the study's folder and made later, if `keep_unsent` has named one; otherwise it raises `TrackingError`,
+    which ends a training that does not catch it.
 
     Args:
         uri: Tracking URI; `None` for the local store under `root`. See `degu.tracking.store.locate`.
         experiment: Name of the experiment, created if missing.
         root: Folder of the local store: ``mlflow.db`` and ``artifacts/``.
+        student_model: Log the student of every study as an MLflow model.
+        register: Name of a registered model that the student becomes a version of; `None` for none.
+        alias: Alias that this version gets, such as ``champion``; `None` for none.
 
     Raises:
         TrackingError: If the store cannot be used; the message says what to do.
     """
 
-    def __init__(self, uri: str | None = None, experiment: str = "degu", root: str | Path = "mlruns") -> None:
+    def __init__(
+        self,
+        uri: str | None = None,
+        experiment: str = "degu",
+        root: str | Path = "mlruns",
+        student_model: bool = True,
+        register: str | None = None,
+        alias: str | None = None,
+    ) -> None:
+        if (alias and not register) or (register and not student_model):
+            raise TrackingError(
+                "Expected tracking.register with tracking.alias, and tracking.student_model=true with "
+                f"tracking.register. Received: {student_model=}, {register=}, {alias=}."
+            )
+        self._registration = Registration(register or "", alias or "")
+        self._student_model = student_model
         store = locate(uri, root)
         self.uri = store.uri
         self.experiment = experiment
         self._client, self._experiment_id = open_experiment(store, experiment)
+        self._outbox: Outbox | None = None
         self._run_id = ""
         self._waiting: list[Any] = []
         self._recorded = Recorded()
+        self._known: dict[str, Recorded] = {}
         self._sent = 0.0
 
     @property
     def run_id(self) -> str:
         """Identifier of the bound run; empty for the root."""
-        return self._run_id
+        return self._run_id if self._outbox is None else self._outbox.known(self._run_id)
+
+    def keep_unsent(self, folder: Path) -> None:
+        """Keep what the store does not take in a study's folder, and record it later; see `degu.tracking.outbox`.
+
+        Args:
+            folder: Folder of the study. What an earlier process has kept there is recorded when the next run begins.
+        """
+        self._outbox = Outbox(self._client, self.uri, folder)
 
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[MLflowTracker]:
@@ -93,7 +127,7 @@ class MLflowTracker:
             TrackingError: If the store refuses.
         """
         run_id = self._create(name, tags)
-        patiently(lambda: self._client.update_run(run_id, status="SCHEDULED"), "schedule a run")
+        self._call({"do": "status", "run": run_id, "status": "SCHEDULED"})
         return run_id
 
     @contextmanager
@@ -112,9 +146,8 @@ class MLflowTracker:
         Raises:
             TrackingError: If there is no such run, or the store refuses.
         """
-        patiently(lambda: self._client.update_run(run_id, status="RUNNING"), f"find the run {run_id!r}")
-        found = patiently(lambda: self._client.get_run(run_id), f"read the run {run_id!r}")
-        with self._entered(run_id, Recorded.of(found)) as run:
+        self._call({"do": "status", "run": run_id, "status": "RUNNING"})
+        with self._entered(run_id, self._recorded_of(run_id)) as run:
             yield run
 
     def mark(self, run_id: str, values: Mapping[str, str]) -> None:
@@ -142,19 +175,15 @@ class MLflowTracker:
             TrackingError: If it holds other objects, if a parameter was recorded with another value, or if
                 the store refuses.
         """
-        from mlflow.entities import Param
-
         try:
             text = yaml.safe_dump(dict(frozen), sort_keys=False)
         except yaml.YAMLError as error:
             raise TrackingError(
                 f"Expected a configuration of plain mappings, lists and scalars, received {error}"
             ) from error
-        params = [Param(key, value) for key, value in accepted_names(flatten(frozen)).items()]
-        for chunk in chunks(params, _PARAMS_A_CALL):
+        for chunk in chunks(accepted_names(flatten(frozen)).items(), _PARAMS_A_CALL):
             self._log_batch("log parameters", params=chunk)
-        run_id = self._bound_id()
-        patiently(lambda: self._client.log_text(run_id, text, "config.yaml"), "log the configuration")
+        self._call({"do": "text", "run": self._bound_id(), "text": text, "file": "config.yaml"})
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record measurements in one call per thousand.
@@ -170,13 +199,12 @@ class MLflowTracker:
         Raises:
             TrackingError: If two names become one or the store refuses.
         """
-        from mlflow.entities import Metric
-
         self._bound_id()
         now = int(time.time() * 1000)
         at = 0 if step is None else int(step)
         new = self._recorded.new(accepted_names(values), step)
-        self._waiting += [Metric(key, float(value), now, at) for key, value in new.items()]
+        self._recorded.add(new, at)
+        self._waiting += [(key, float(value), now, at) for key, value in new.items()]
         if step is None or time.monotonic() - self._sent >= SECONDS_A_CALL:
             self._send()
 
@@ -200,8 +228,21 @@ class MLflowTracker:
         """
         if not Path(path).exists():
             raise TrackingError(f"Expected a file or folder to record, received {str(path)!r}, which does not exist.")
-        run_id = self._bound_id()
-        patiently(lambda: self._client.log_artifact(run_id, str(path), folder or None), f"log the artifact {path}")
+        self._call({"do": "artifact", "run": self._bound_id(), "path": str(path), "to": folder})
+
+    def student(self, package: Path) -> None:
+        """Record a student as an MLflow model, and register it if the tracker was told a name.
+
+        Args:
+            package: Its folder, see `degu.serving.package.package_student`.
+
+        Raises:
+            TrackingError: If the store refuses.
+        """
+        if self._student_model:
+            name, alias = self._registration
+            run_id = self._bound_id()
+            self._call({"do": "model", "run": run_id, "path": str(package), "register": name, "alias": alias})
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record or replace tags of the run.
@@ -212,9 +253,7 @@ class MLflowTracker:
         Raises:
             TrackingError: If the store refuses.
         """
-        from mlflow.entities import RunTag
-
-        for chunk in chunks([RunTag(key, str(value)) for key, value in values.items()], _PARAMS_A_CALL):
+        for chunk in chunks([(key, str(value)) for key, value in values.items()], _PARAMS_A_CALL):
             self._log_batch("log tags", tags=chunk)
 
     def _bound_id(self) -> str:
@@ -226,39 +265,55 @@ class MLflowTracker:
         """Send the measurements that wait."""
         waiting, self._waiting, self._sent = self._waiting, [], time.monotonic()
         for chunk in chunks(waiting, _METRICS_A_CALL):
-            self._log_batch("log metrics", metrics=chunk)
+            self._log_batch("log metrics", metrics=chunk, unsure=not self._recorded.is_sure)
 
     def _log_batch(self, purpose: str, **entities: Any) -> None:
-        run_id = self._bound_id()
-        patiently(lambda: self._client.log_batch(run_id, synchronous=True, **entities), purpose)
+        self._call({"do": "batch", "run": self._bound_id(), "purpose": purpose, **entities})
+
+    def _recorded_of(self, run_id: str) -> Recorded:
+        """Return what a run holds; while the store is away, what this process has recorded in it."""
+        if self._outbox is None:
+            return Recorded.of(patiently(lambda: self._client.get_run(run_id), f"read the run {run_id!r}"))
+        found = self._outbox.read(run_id)
+        if found is not None:
+            return Recorded.of(found)
+        return self._known.get(run_id) or Recorded(is_sure=False)
+
+    def _call(self, call: dict[str, Any]) -> str:
+        return make(self._client, call, _as_given) if self._outbox is None else self._outbox.call(call)
 
     def _create(self, name: str, tags: Mapping[str, str] | None) -> str:
-        parent = {"mlflow.parentRunId": self._run_id} if self._run_id else {}
-        create = self._client.create_run
-        run = patiently(
-            lambda: create(self._experiment_id, run_name=name, tags={**(tags or {}), **parent}),
-            "create a run",
+        return self._call(
+            {
+                "do": "create",
+                "uid": uuid.uuid4().hex,
+                "experiment": self._experiment_id,
+                "name": name,
+                "tags": dict(tags or {}),
+                "parent": self._run_id,
+                "time": int(time.time() * 1000),
+            }
         )
-        return run.info.run_id
 
     @contextmanager
     def _entered(self, run_id: str, recorded: Recorded | None = None) -> Iterator[MLflowTracker]:
         bound = copy.copy(self)
-        bound._recorded = recorded or Recorded()
+        bound._recorded = self._known[run_id] = recorded or Recorded()
         bound._run_id, bound._waiting, bound._sent = run_id, [], time.monotonic()
-        try:
-            yield bound
-        except BaseException as error:
-            bound._end_after_error("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-            raise
-        bound._end("FINISHED")
+        with contextlib.nullcontext() if self._outbox is None else self._outbox.used():
+            try:
+                yield bound
+            except BaseException as error:
+                bound._end_after_error("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+                raise
+            bound._end("FINISHED")
 
     def _end(self, status: str) -> None:
         run_id = self._bound_id()
         try:
             self._send()
         finally:
-            patiently(lambda: self._client.set_terminated(run_id, status), f"end the run {run_id}")
+            self._call({"do": "status", "run": run_id, "status": status, "time": int(time.time() * 1000)})
 
     def _end_after_error(self, status: str) -> None:
         try:
@@ -266,3 +321,7 @@ class MLflowTracker:
         except TrackingError as error:
             # The error that ended the run matters more than the record of it.
             logger.warning("Run %s is not marked as %s. %s", self._run_id, status, error)
+
+
+def _as_given(run_id: str) -> str:
+    return run_id

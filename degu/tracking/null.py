@@ -16,6 +16,9 @@ class NullTracker:
         """Always empty."""
         return ""
 
+    def keep_unsent(self, folder: Path) -> None:
+        """Do nothing."""
+
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[NullTracker]:
         """Yield this tracker."""
@@ -44,6 +47,9 @@ class NullTracker:
 
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Discard an artifact."""
+
+    def student(self, package: Path) -> None:
+        """Discard a student."""
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Discard tags."""

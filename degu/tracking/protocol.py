@@ -46,6 +46,13 @@ class Tracker(Protocol):
         """Identifier of the bound run; empty for the root."""
         ...
 
+    def keep_unsent(self, folder: Path) -> None:
+        """Keep what cannot be recorded now in a study's folder, and record it later; see `degu.tracking.outbox`.
+
+        Without this, a store that does not answer ends the study.
+        """
+        ...
+
     def start(self, name: str, tags: Mapping[str, str] | None = None) -> AbstractContextManager[Tracker]:
         """Create a run and enter it.
 
@@ -105,6 +112,14 @@ class Tracker(Protocol):
 
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, under `folder` of the run's artifacts."""
+        ...
+
+    def student(self, package: Path) -> None:
+        """Record a student as a model that can be served.
+
+        Args:
+            package: Its folder, see `degu.serving.package.package_student`.
+        """
         ...
 
     def tags(self, values: Mapping[str, str]) -> None:

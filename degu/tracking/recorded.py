@@ -12,10 +12,12 @@ class Recorded:
 
     Args:
         newest: Step and value by name.
+        is_sure: Whether the run holds nothing else; False while its store cannot be asked.
     """
 
-    def __init__(self, newest: Mapping[str, tuple[int, float]] | None = None) -> None:
+    def __init__(self, newest: Mapping[str, tuple[int, float]] | None = None, is_sure: bool = True) -> None:
         self._newest = dict(newest or {})
+        self.is_sure = is_sure
 
     @classmethod
     def of(cls, run: Any) -> Recorded:
@@ -32,6 +34,16 @@ class Recorded:
                 whole, which it holds if the value is the same.
         """
         return {name: value for name, value in values.items() if not self._has(name, float(value), step)}
+
+    def lacks(self, name: str, value: float, step: int) -> bool:
+        """Whether the run does not hold one measurement; step 0 is epoch 0, or stands for the run as a whole."""
+        if name not in self._newest or self._newest[name][0] < step:
+            return True
+        return step == self._newest[name][0] == 0 and not self._has(name, value, None)
+
+    def add(self, values: Mapping[str, float], step: int) -> None:
+        """Note that measurements have been made."""
+        self._newest |= {name: (step, float(value)) for name, value in values.items()}
 
     def _has(self, name: str, value: float, step: int | None) -> bool:
         if name not in self._newest:

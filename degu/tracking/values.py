@@ -78,6 +78,13 @@ def accepted_names(values: Mapping[str, T]) -> dict[str, T]:
     return accepted
 
 
+def family(name: str) -> str:
+    """Return the metric of what Keras calls `name`: ``train/loss`` of ``loss``, ``valid/loss`` of ``val_loss``."""
+    if name == "learning_rate":
+        return name
+    return f"valid/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
+
+
 def chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     """Yield the items in order, at most `size` at a time."""
     remaining = iter(items)

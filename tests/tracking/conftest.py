@@ -14,7 +14,7 @@ import pytest
 from degu.tracking import MLflowTracker
 from degu.tracking.backend import load_client
 
-SERVER_SECONDS = 60
+SERVER_SECONDS = 240
 
 
 @pytest.fixture(scope="session")
