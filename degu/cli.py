@@ -18,6 +18,9 @@ from degu.report.command import add_report
 from degu.verbs.attribute import add_attribute
 from degu.verbs.compare import add_compare
 from degu.verbs.data import add_data
+from degu.verbs.exchange import add_exchange
+from degu.verbs.export_student import add_export_student
+from degu.verbs.reproduce import add_reproduce
 from degu.verbs.variants import add_variants
 
 USER_ERROR = 2
@@ -87,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     add_attribute(verbs)
     add_variants(verbs)
     add_data(verbs)
+    add_reproduce(verbs)
+    add_export_student(verbs)
     runs = verbs.add_parser("runs", help="look at recorded studies")
-    runs.set_defaults(action=lambda _: runs.error("expected a command: list, show"))
+    runs.set_defaults(action=lambda _: runs.error("expected a command: list, show, export, import, sync"))
     kinds = runs.add_subparsers(title="commands", metavar="COMMAND")
     listing = kinds.add_parser("list", help="one line a study or sweep, newest first")
     listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     showing = kinds.add_parser("show", help="everything about one study or sweep")
     showing.add_argument("run_id", help="its run id, or the first characters of it")
     showing.set_defaults(action=_show_run)
+    add_exchange(kinds)
     for command in (listing, showing):
         command.add_argument("--uri", default=None, help="tracking URI (default: the local store)")
         command.add_argument("--root", default="mlruns", help="folder of the local store (default: mlruns)")

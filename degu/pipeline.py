@@ -25,6 +25,7 @@ from degu.errors import ConfigError
 from degu.evaluation import ShiftedSet
 from degu.files import write_json, write_text
 from degu.inference.calibration import CALIBRATION
+from degu.manifest import write_manifest
 from degu.members import member_job
 from degu.provenance import collect
 from degu.recording import Recorder, member_name
@@ -32,6 +33,7 @@ from degu.report.arrays import write_logos, write_test_arrays
 from degu.report.page import REPORT, write_report
 from degu.report.table import comparison_table
 from degu.results import EVALUATED, Answers, check_objective, comparison, known_range, of_networks, rehearsal
+from degu.serving.recording import record_student
 from degu.stages import combined_ensemble, distill_student, network_seeds, train_ensemble
 from degu.study_folder import StudyFolder, claimed
 from degu.tracking import Tracker
@@ -144,6 +146,7 @@ def run(
         _announce(planned.splits, folder)
         clock.lap("data")
         folder.use_tracker(getattr(tracker, "uri", ""))
+        tracker.keep_unsent(output_dir)
         tags = {KIND_TAG: "study", OBJECTIVE_TAG: config.objective.metric, "degu.device": planned.device}
         with tracker.attach(folder.run_id("study", lambda: tracker.create(config.name, tags))) as study:
             result = _recorded(planned, study, folder, command, clock)
@@ -168,6 +171,8 @@ def _recorded(plan: Plan, study: Tracker, folder: StudyFolder, command: Sequence
     if (folder.path / CALIBRATION).is_file():
         study.artifact(folder.path / CALIBRATION)
     _report(study, folder.path)
+    for path in write_manifest(folder.path, frozen(config), plan.splits):
+        study.artifact(path, path.parent.relative_to(folder.path).as_posix().removeprefix("."))
     return result
 
 
@@ -231,6 +236,7 @@ def _study(plan: Plan, study: Tracker, recorder: Recorder, clock: _Clock) -> Stu
     result = _conclude(config, splits, study.run_id, output_dir, metrics, answers, ensembler)
     spread = build(config.uncertainty)
     write_test_arrays(output_dir, names, measured["test"], answers.ensemble["test"], answers.student["test"], spread)
+    record_student(study, output_dir, student, spread, splits)
     clock.lap("record")
     return result
 
