@@ -121,7 +121,8 @@ def list_studies(
     if limit < 1:
         raise TrackingError(f"Expected a limit of at least 1, received {limit}.")
     client = connect(locate(uri, root))
-    kinds = [search_runs(client, f"tags.`{KIND_TAG}` = '{kind}'", page=min(limit, _PAGE)) for kind in ("study", "sweep")]
+    page = min(limit, _PAGE)
+    kinds = [search_runs(client, f"tags.`{KIND_TAG}` = '{kind}'", page) for kind in ("study", "sweep")]
     newest = heapq.merge(*kinds, key=operator.attrgetter("info.start_time"), reverse=True)
     shown = (run for run in newest if of_sweeps or SWEEP_TAG not in run.data.tags or _kind(run) == "sweep")
     return [_summary(run, _children(client, run)) for run in islice(shown, limit)]

@@ -32,6 +32,10 @@ class ScheduledTracker:
         """Empty, as of every root."""
         return self._root.run_id
 
+    def keep_unsent(self, folder: Path) -> None:
+        """Keep what cannot be recorded now in a study's folder."""
+        self._root.keep_unsent(folder)
+
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str] | None = None) -> Iterator[Tracker]:
         """Enter the run; it keeps the name that it was created with and takes the tags."""
@@ -69,6 +73,10 @@ class ScheduledTracker:
     def artifact(self, path: str | Path, folder: str = "") -> None:
         """Refused, as by every root."""
         self._root.artifact(path, folder)
+
+    def student(self, package: Path) -> None:
+        """Refused, as by every root."""
+        self._root.student(package)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Refused, as by every root."""
