@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from degu import __version__
-from degu.errors import DeguError
+from degu.errors import DeguError, Terminated, user_message
 from degu.quiet import quiet_native_stderr
 from degu.report.command import add_report
+from degu.signals import ended_by_signal
 from degu.verbs.attribute import add_attribute
 from degu.verbs.compare import add_compare
+from degu.verbs.completion import add_completion
 from degu.verbs.data import add_data
 from degu.verbs.exchange import add_exchange
 from degu.verbs.export_student import add_export_student
+from degu.verbs.predict import add_predict
 from degu.verbs.reproduce import add_reproduce
 from degu.verbs.variants import add_variants
 
@@ -51,21 +55,29 @@ Groups and their choices (group=choice; then group.key=value changes one value):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, or 2 on an error that is the user's to mend."""
+    """Run the command line and return its exit status.
+
+    It is 0, or 2 on an error that is the user's to mend, 130 after Ctrl-C and 143 after SIGTERM.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
     try:
-        return _dispatch(arguments)
-    except DeguError as error:
-        if debug:
-            raise
-        sys.stderr.write(f"degu: {error}\n")
-        return USER_ERROR
+        with ended_by_signal():
+            return _dispatch(arguments)
+    except Terminated:
+        sys.stderr.write("degu: asked to end\n")
+        return 143
     except KeyboardInterrupt:
         sys.stderr.write("degu: interrupted\n")
         return 130
+    except Exception as error:
+        message = None if debug else user_message(error)
+        if message is None:
+            raise
+        sys.stderr.write(f"degu: {message}\n")
+        return USER_ERROR
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -87,11 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("run", help="run a study: data, ensemble, student, comparison", add_help=False)
     add_report(verbs)
     add_compare(verbs)
+    add_predict(verbs)
     add_attribute(verbs)
     add_variants(verbs)
     add_data(verbs)
     add_reproduce(verbs)
     add_export_student(verbs)
+    add_completion(verbs, _parser)
     runs = verbs.add_parser("runs", help="look at recorded studies")
     runs.set_defaults(action=lambda _: runs.error("expected a command: list, show, export, import, sync"))
     kinds = runs.add_subparsers(title="commands", metavar="COMMAND")
@@ -127,10 +141,24 @@ def _run(arguments: list[str]) -> int:
     job = hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(_job)
     command, sys.argv = sys.argv, ["degu", *options_first(arguments)]
     try:
-        job()
+        with _hydra_passes_errors_on(is_multirun=bool({"-m", "--multirun"} & set(arguments))):
+            job()
     finally:
         sys.argv = command
     return 0
+
+
+@contextlib.contextmanager
+def _hydra_passes_errors_on(is_multirun: bool) -> Iterator[None]:
+    """Let the errors of a study reach `main`; Hydra would print a traceback of its own and end the process."""
+    if is_multirun or "HYDRA_FULL_ERROR" in os.environ:
+        yield
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
 
 
 def _run_help() -> str:
@@ -167,11 +195,11 @@ def _job(config: Any) -> float | None:
                 folder = _where_to_go_on(output_dir, planned.content)
             result = run(config, attempted.tracker, folder, command, planned)
             attempted.finish(result.objective)
-    except DeguError as error:
+    except (DeguError, OSError) as error:
         _leave_no_empty_folder(output_dir)
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
-        sys.stderr.write(f"degu: {error}\n")
+        sys.stderr.write(f"degu: {user_message(error)}\n")
         raise SystemExit(USER_ERROR) from error
     summary = {"run_id": result.run_id, "output_dir": str(result.output_dir), "objective": result.objective}
     sys.stdout.write(f"\n{result.table}\n\n{json.dumps(summary)}\n")

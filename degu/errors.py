@@ -7,7 +7,8 @@ message says what was expected, what was received, where, and what to do about i
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
 
 
 class DeguError(Exception):
@@ -44,6 +45,53 @@ class CalibrationError(DeguError):
 
 class TrackingError(DeguError):
     """A tracking store or server that cannot be used."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A process that was asked to end by SIGTERM, as schedulers do; handled like an interrupt from the keyboard."""
+
+
+_REMEDIES = {
+    errno.ENOSPC: " Make room and run it again; what was finished is kept",
+    errno.EDQUOT: " Make room in your quota and run it again; what was finished is kept",
+    errno.EFBIG: " The file is larger than your limit (ulimit -f)",
+    errno.EACCES: " Change its permissions, or name another place",
+    errno.EPERM: " Change its permissions, or name another place",
+    errno.EROFS: " Name a place that can be written to",
+    errno.ENOTDIR: " Name a folder where there is a file now",
+    errno.EMFILE: " Raise the limit of open files (ulimit -n)",
+}
+_CONFIGS = ("hydra", "omegaconf", "yaml", "antlr4")
+
+
+def user_message(error: BaseException) -> str | None:
+    """Return what a user is told of an error, or None where only a traceback helps.
+
+    The message of a `DeguError` is told as it is. What the file system refuses, and configs that cannot be composed,
+    are the user's to mend too.
+
+    Args:
+        error: Any error; those that it follows from are looked at as well.
+    """
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, DeguError):
+            return str(cause)
+    for cause in causes:
+        if isinstance(cause, OSError):
+            remedy = _REMEDIES.get(cause.errno or 0, " --debug shows where")
+            return f"Expected files that can be read and written. Received: {cause}.{remedy}"
+        if type(cause).__module__.partition(".")[0] in _CONFIGS:
+            return f"Expected a config that can be composed. Received: {' '.join(str(cause).split())}"
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ from degu.files import write_json, write_text
 from degu.inference.calibration import CALIBRATION
 from degu.manifest import write_manifest
 from degu.members import member_job
+from degu.precheck import check_trainings
 from degu.provenance import collect
 from degu.recording import Recorder, member_name
 from degu.report.arrays import write_logos, write_test_arrays
@@ -259,6 +260,7 @@ def _check(config: DictConfig, splits: Splits, members: int) -> list[ShiftedSet]
     if members < 2:
         raise ConfigError(f"Expected at least 2 members (ensemble.num_ensemble). Received: {members}")
     check_baselines(config, splits)
+    check_trainings(config, splits)
     return shifted_of(config, splits)
 
 

@@ -11,9 +11,9 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,11 +26,13 @@ from degu.ensemble import Ensembler, Member, Prediction, PredictionCache
 from degu.errors import ConfigError, DataError
 from degu.inference.calibration import CALIBRATION, IntervalCalibration
 from degu.inference.columns import prediction_columns
+from degu.inference.files import FilePredictor
 from degu.inference.rules import GAUSSIAN, IntervalRule, uncalibrated
 from degu.stages import new_ensembler, new_student
 from degu.stored import stored_config, trusted
 from degu.train.weights import SUFFIX, load_weights
 from degu.uncertainty import Spread
+from degu.variants import both_strands as both_strand_mean
 
 log = logging.getLogger(__name__)
 
@@ -108,10 +110,47 @@ class TrainedStudy:
 
     def columns(self, prediction: Prediction, row: str, rule: IntervalRule) -> dict[str, NDArray]:
         """Return a prediction of a model as columns of a table; see `degu.inference.prediction_columns`."""
-        spread = self.ensembler.uncertainty_fun
-        return prediction_columns(
-            prediction, self.names, spread if isinstance(spread, Spread) else None, rule, self.limit(row)
+        return prediction_columns(prediction, self.names, self._spread, rule, self.limit(row))
+
+    def file_predictor(
+        self,
+        row: str,
+        rule: IntervalRule,
+        *,
+        both_strands: bool = False,
+        stride: int | None = None,
+        average: bool = False,
+    ) -> FilePredictor:
+        """Return what predicts files of any size with a model.
+
+        Args:
+            row: `"ensemble"` or `"student"`.
+            rule: How intervals are made.
+            both_strands: Predict the mean over both strands; see `degu.variants.both_strands`.
+            stride: Letters from the start of a window to that of the next; None for sequences of the model's length.
+            average: Average the windows of a sequence.
+
+        Raises:
+            ConfigError: When the windows make no sense.
+        """
+        if self.calibration is not None and (both_strands or average):
+            log.warning("Intervals are calibrated for single predictions; averages may be covered more or less often")
+        predict = partial(self.predict, row=row)
+        return FilePredictor(
+            both_strand_mean(predict) if both_strands else predict,
+            self.length,
+            self.names,
+            self._spread,
+            rule,
+            self.limit(row),
+            stride,
+            average,
         )
+
+    @property
+    def _spread(self) -> Spread | None:
+        spread = self.ensembler.uncertainty_fun
+        return spread if isinstance(spread, Spread) else None
 
 
 def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] = ()) -> TrainedStudy:
@@ -132,15 +171,14 @@ def load_study(folder: str | Path, device: str = "auto", allowed: Sequence[str] 
     config = stored_config(home, allowed)
     results = _results(_existing(home / "results.json"))
     check_targets(config, trusted(allowed))
+    _check_complete(config, home / "config.yaml")
     build(config.device, device=device)
     calibration = IntervalCalibration.load(home)
-    names, length = tuple(results["targets"]), int(results["data"]["length"])
-    ensembler = new_ensembler(config, length, len(names), PredictionCache(in_memory=0))
-    failed = results.get("failed_members", [])
-    for number in sorted(set(range(results["members"] + len(failed))) - set(failed)):
+    ensembler = new_ensembler(config, results.length, len(results.names), PredictionCache(in_memory=0))
+    for number in sorted(set(range(results.members + len(results.failed))) - set(results.failed)):
         member = Member.at(_existing(home / "weights" / f"member_{number}{SUFFIX}"))
         ensembler.members.append(replace(member, number=number))
-    return TrainedStudy(home, config, names, length, results["known_range"], calibration, ensembler)
+    return TrainedStudy(home, config, results.names, results.length, results.known_range, calibration, ensembler)
 
 
 def _existing(path: Path) -> Path:
@@ -152,12 +190,41 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _results(path: Path) -> dict[str, Any]:
+class _Results(NamedTuple):
+    names: tuple[str, ...]
+    length: int
+    members: int
+    failed: tuple[int, ...]
+    known_range: dict[str, dict[str, float]]
+
+
+def _results(path: Path) -> _Results:
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: expected JSON, received: {error}.") from error
+    if not isinstance(results, dict):
+        raise DataError(f"{path}: expected the results of a study, received something else. Run the study again.")
     missing = {"data", "targets", "members", "known_range"} - set(results)
     if missing:
         raise ConfigError(f"{path}: expected {sorted(missing)}, received a file without. Run the study again.")
-    return results
+    try:
+        limits = {
+            row: {str(name): float(limit) for name, limit in by_target.items()}
+            for row, by_target in results["known_range"].items()
+        }
+        names = tuple(str(name) for name in results["targets"])
+        failed = tuple(int(number) for number in results.get("failed_members", []))
+        return _Results(names, int(results["data"]["length"]), int(results["members"]), failed, limits)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: expected the results of a study, received other values ({error!r}). Run the study again."
+        ) from error
+
+
+def _check_complete(config: DictConfig, path: Path) -> None:
+    """Check that a config is that of a study, and not merely YAML."""
+    needed = ("seed", "model", "ensemble", "uncertainty", "distill", "device", "data")
+    missing = [name for name in needed if config.get(name) is None]
+    if missing:
+        raise ConfigError(f"{path}: expected the config of a study, received one without {', '.join(missing)}.")

@@ -46,3 +46,25 @@ def shift():
         return {"seed": seed}
 
     return train_fun
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory):
+    """The output folder of a study of 40 bp sequences with two targets; to be read only."""
+    from hydra import compose, initialize_config_dir
+
+    from degu.config import config_dir
+    from degu.pipeline import run
+    from degu.tracking import NullTracker
+
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    settings = [
+        *("experiment=smoke", "tracking=none", "device=cpu", "ensemble.num_ensemble=2", "model.filters=[4]"),
+        *("data.num_train=64", "data.num_valid=30", "data.num_test=200", "data.length=40", "model.dense=4"),
+        *("trainer.max_epochs=1", "distill.trainer.max_epochs=1", "evaluation.shift=null"),
+        *("evaluation.attribution=null", "evaluation.uncertainty.num_resamples=0"),
+    ]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = compose("config", overrides=settings)
+    run(config, NullTracker(), folder)
+    return folder

@@ -1,10 +1,13 @@
 """What a fresh clone and a wheel consist of: pins, declared dependencies, configs, data, commands of the README."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -123,6 +126,42 @@ def test_an_unpacked_wheel_finds_its_configs_and_data(wheel, tmp_path, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(package))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == [str(package / "degu" / "conf"), "75"], done.stderr
+
+
+@pytest.mark.slow
+def test_a_wheel_runs_a_study_without_a_checkout_and_leaves_only_its_results(wheel, tmp_path):
+    """Dependencies are those of this environment; `make` shows that the pins install."""
+    venv.create(tmp_path / "env", with_pip=True)
+    (site,) = (tmp_path / "env").glob("lib/python3*/site-packages")
+    # a line of a .pth file makes packages found, and leaves the editable degu of this environment out
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    before = {path.relative_to(site) for path in site.rglob("*") if "__pycache__" not in path.parts}
+    bin_before = {path.name for path in (tmp_path / "env" / "bin").iterdir()}
+    place = tmp_path / "here"
+    place.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+    def run(*command):
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    python, console = str(tmp_path / "env" / "bin" / "python"), str(tmp_path / "env" / "bin" / "degu")
+    pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "--no-input"]
+    run(*pip, "install", "--no-deps", "--no-index", str(wheel))
+    assert run(python, "-c", "import degu; print(degu.__file__)").strip().startswith(str(site))
+    small = [*("model.filters=[4]", "model.dense=4", "ensemble.num_ensemble=2", "evaluation.shift=null")]
+    short = [*("trainer.max_epochs=1", "distill.trainer.max_epochs=1", "evaluation.uncertainty.num_resamples=0")]
+    run(console, "run", "experiment=demo", *small, *short, "device=cpu")
+    (study,) = (place / "outputs" / "demo").iterdir()
+    assert (study / "report.html").is_file()
+    (place / "new.fa").write_text(f">a\n{'ACGTA' * 15}\n")
+    run(console, "predict", str(study), "new.fa", "--device", "cpu")
+    run(*pip, "uninstall", "-y", "degu")
+    assert {path.relative_to(site) for path in site.rglob("*") if "__pycache__" not in path.parts} == before
+    assert {path.name for path in (tmp_path / "env" / "bin").iterdir()} == bin_before
+    assert sorted(path.name for path in place.iterdir()) == ["mlruns", "new.fa", "new.predictions.tsv", "outputs"]
 
 
 def test_commands_of_the_readme_exist():

@@ -10,6 +10,7 @@ from typing import Any
 
 _PUBLIC = {
     "Consistency": "degu.attribution.agreement",
+    "MapsWriter": "degu.attribution.export",
     "Output": "degu.attribution.outputs",
     "References": "degu.attribution.references",
     "consistency": "degu.attribution.agreement",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -12,7 +15,109 @@ from numpy.typing import ArrayLike, NDArray
 
 from degu.attribution.maps import of_sequence
 from degu.data.encoding import LETTERS, UNKNOWN, detokenize, one_hot, tokens_from_one_hot
+from degu.data.whole import whole_file, whole_text
 from degu.errors import DataError
+
+MAP_FILES = ("ohe.npz", "shap.npz", "attributions.h5", "sequences.fa")
+
+
+class MapsWriter:
+    """Writes maps of N sequences part by part; the files appear when all are written, or not at all.
+
+    Used as a context manager. The files are those of `write_maps` and, with `contributions`, that of
+    `write_contributions`.
+
+    Args:
+        folder: Made if it does not exist; files in it are replaced.
+        total: Number of sequences N.
+        contributions: Write `contributions.tsv` too.
+    """
+
+    def __init__(self, folder: str | Path, total: int, *, contributions: bool = False) -> None:
+        self.folder = Path(folder)
+        self.total = total
+        self._names = [*MAP_FILES, *(["contributions.tsv"] if contributions else [])]
+        self._stack = contextlib.ExitStack()
+        self.written = 0
+        self._opened: list[Any] = []
+        self._partial: dict[str, Any] = {}
+
+    def __enter__(self) -> MapsWriter:
+        with contextlib.ExitStack() as stack:
+            for name in self._names:
+                is_text = name.endswith((".fa", ".tsv"))
+                target = self.folder / name
+                self._partial[name] = stack.enter_context(whole_text(target) if is_text else whole_file(target))
+            self._stack = stack.pop_all()
+        return self
+
+    def append(self, x: ArrayLike, maps: ArrayLike, ids: Sequence[str], spread: ArrayLike | None = None) -> None:
+        """Write the maps of some sequences behind those written.
+
+        Args:
+            x: Tokens `(n, L)` uint8 or one-hot sequences `(n, L, 4)`.
+            maps: Maps with a value for every letter, `(n, L, 4)`.
+            ids: n names of the sequences, each a word.
+            spread: Standard deviation of the contributions over models, `(n, L)`, in every part or in none.
+
+        Raises:
+            DataError: When the parts do not fit together, or there are more than N sequences.
+        """
+        tokens, values = _checked(x, maps, ids)
+        stop = self.written + len(tokens)
+        if stop > self.total:
+            raise DataError(f"maps: expected {self.total} sequences in all, received {stop}.")
+        encoded = one_hot(tokens)
+        parts: dict[str, NDArray] = {
+            "raw": encoded.astype(np.int8),
+            "shap": values,
+            "projected_shap": of_sequence(values, encoded),
+        }
+        channels_first = {name: np.ascontiguousarray(part.transpose(0, 2, 1)) for name, part in parts.items()}
+        if not self._opened:
+            self._open(channels_first)
+        raw, shap, file = self._opened
+        raw.write(channels_first["raw"].tobytes())
+        shap.write(channels_first["shap"].tobytes())
+        for name, part in channels_first.items():
+            file[f"{name}/seq"][self.written : stop] = part
+        file["ids"][self.written : stop] = list(ids)
+        records = zip(ids, detokenize(tokens), strict=True)
+        self._partial["sequences.fa"].writelines(f">{name}\n{letters}\n" for name, letters in records)
+        if "contributions.tsv" in self._partial:
+            _write_rows(self._partial["contributions.tsv"], tokens, values, ids, spread, with_header=not self.written)
+        self.written = stop
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool | None:
+        if kind is not None or self.written == self.total:
+            return self._stack.__exit__(kind, error, trace)
+        missing = DataError(f"maps: expected {self.total} sequences in all, received {self.written}.")
+        self._stack.__exit__(DataError, missing, None)
+        raise missing
+
+    def _open(self, first: dict[str, NDArray]) -> None:
+        self._opened = [
+            self._stack.enter_context(_npy_in_zip(self._partial[name], (self.total, *part.shape[1:]), part.dtype))
+            for name, part in (("ohe.npz", first["raw"]), ("shap.npz", first["shap"]))
+        ]
+        file = self._stack.enter_context(h5py.File(self._partial["attributions.h5"], "w"))
+        for name, part in first.items():
+            shape = (self.total, *part.shape[1:])
+            file.create_dataset(f"{name}/seq", shape, part.dtype, compression="gzip", chunks=(1, *part.shape[1:]))
+        file.create_dataset("ids", (self.total,), h5py.string_dtype())
+        self._opened.append(file)
+
+
+@contextlib.contextmanager
+def _npy_in_zip(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Any]:
+    """Open the only array of a `.npz` file, as `numpy.savez_compressed` names it, to write its bytes."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("arr_0.npy", "w", force_zip64=True) as member,
+    ):
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(member, header)
+        yield member
 
 
 def write_maps(folder: str | Path, x: ArrayLike, maps: ArrayLike, ids: Sequence[str]) -> list[Path]:
@@ -38,26 +143,9 @@ def write_maps(folder: str | Path, x: ArrayLike, maps: ArrayLike, ids: Sequence[
         Shrikumar et al. (2018), "Technical note on transcription factor motif discovery from importance scores
         (TF-MoDISco)", arXiv:1811.00416.
     """
-    tokens, values = _checked(x, maps, ids)
-    encoded = one_hot(tokens)
-    parts: dict[str, NDArray] = {
-        "raw": encoded.astype(np.int8),
-        "shap": values,
-        "projected_shap": of_sequence(values, encoded),
-    }
-    channels_first = {name: np.ascontiguousarray(part.transpose(0, 2, 1)) for name, part in parts.items()}
-    home = Path(folder)
-    home.mkdir(parents=True, exist_ok=True)
-    files = [home / name for name in ("ohe.npz", "shap.npz", "attributions.h5", "sequences.fa")]
-    np.savez_compressed(files[0], channels_first["raw"])
-    np.savez_compressed(files[1], channels_first["shap"])
-    with h5py.File(files[2], "w") as file:
-        for name, part in channels_first.items():
-            file.create_dataset(f"{name}/seq", data=part, compression="gzip")
-        file.create_dataset("ids", data=list(ids), dtype=h5py.string_dtype())
-    records = (f">{name}\n{letters}\n" for name, letters in zip(ids, detokenize(tokens), strict=True))
-    files[3].write_text("".join(records), encoding="utf-8")
-    return files
+    with MapsWriter(folder, len(ids)) as writer:
+        writer.append(x, maps, ids)
+    return [Path(folder) / name for name in MAP_FILES]
 
 
 def write_contributions(
@@ -79,21 +167,26 @@ def write_contributions(
         DataError: When the parts do not fit together.
     """
     tokens, values = _checked(x, maps, ids)
+    with whole_text(Path(path)) as file:
+        _write_rows(file, tokens, values, ids, spread, with_header=True)
+    return Path(path)
+
+
+def _write_rows(
+    file: Any, tokens: NDArray, values: NDArray, ids: Sequence[str], spread: ArrayLike | None, with_header: bool
+) -> None:
     columns = {"contribution": of_sequence(values, tokens).sum(axis=-1)}
     if spread is not None:
         columns["spread"] = np.asarray(spread)
         if columns["spread"].shape != tokens.shape:
             raise DataError(f"spread: expected shape {tokens.shape}, received {columns['spread'].shape}.")
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+    writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+    if with_header:
         writer.writerow(["id", "position", "letter", *columns])
-        for row, name in enumerate(ids):
-            for position, token in enumerate(tokens[row]):
-                numbers = (f"{column[row, position]:.6g}" for column in columns.values())
-                writer.writerow([name, position, LETTERS[token], *numbers])
-    return target
+    for row, name in enumerate(ids):
+        for position, token in enumerate(tokens[row]):
+            numbers = (f"{column[row, position]:.6g}" for column in columns.values())
+            writer.writerow([name, position, LETTERS[token], *numbers])
 
 
 def _checked(x: ArrayLike, maps: ArrayLike, ids: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -26,6 +26,25 @@ class _Untracked:
         self.networks = networks
 
 
+def check_live(spread: Any, augmentation: Augmentation) -> None:
+    """Check that a batch can be labelled in the step.
+
+    Raises:
+        ConfigError: When `spread` is no `Spread`, or the augmentation lengthens sequences.
+    """
+    if not isinstance(spread, Spread):
+        raise ConfigError(
+            f"Expected a degu.uncertainty.Spread as uncertainty_fun of dynamic distillation, such as "
+            f"degu.utils.logvar. Received: {spread!r}"
+        )
+    if augmentation.added_length:
+        raise ConfigError(
+            f"Expected augmentations that keep the length in dynamic distillation, because the teachers label what the "
+            f"student sees. Received: {augmentation.added_length} bases added. Leave out insertions, or use a list "
+            "without them, such as augment@distill.augment=random"
+        )
+
+
 class LiveTeaching(keras.Model):
     """A student whose training targets are computed in the step from the batch that it sees.
 
@@ -61,15 +80,7 @@ class LiveTeaching(keras.Model):
         append: bool = False,
     ) -> None:
         super().__init__(name=f"live_{student.name}")
-        if not isinstance(spread, Spread):
-            raise ConfigError(
-                f"Expected a degu.uncertainty.Spread as uncertainty_fun of dynamic distillation, such as "
-                f"degu.utils.logvar. Received: {spread!r}"
-            )
-        if augmentation.added_length:
-            raise ConfigError(
-                f"Expected augmentations that keep the length. Received: {augmentation.added_length} bases added"
-            )
+        check_live(spread, augmentation)
         self.student = student
         self.augmentation = augmentation
         self.spread = spread

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from degu.augment import Augmentation
 from degu.data.scaling import TargetScaler
-from degu.distill.live import LiveTeaching
+from degu.distill.live import LiveTeaching, check_live
 from degu.ensemble.ensembler import Ensembler
 from degu.errors import ConfigError
 from degu.seeds import derive_seed
@@ -35,7 +35,7 @@ class LiveStages:
         finetune: Its arguments that differ in the second stage; None leaves that stage out.
 
     Raises:
-        ConfigError: When `train_fun` augments too.
+        ConfigError: When `train_fun` augments too, the augmentation lengthens sequences, or the spread is no `Spread`.
     """
 
     ensembler: Ensembler
@@ -46,6 +46,7 @@ class LiveStages:
     finetune: Mapping[str, Any] | None
 
     def __post_init__(self) -> None:
+        check_live(self.spread, self.augmentation)
         if "augment_list" in inspect.signature(self.train_fun).parameters:
             raise ConfigError(
                 "Expected a train_fun that does not augment, such as degu.train.train_standard_fun, because dynamic "

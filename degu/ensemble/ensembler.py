@@ -149,6 +149,19 @@ class Ensembler(abc.ABC):
         """Return an untrained network like the first member."""
         return self._build(0, 0)
 
+    def networks(self, count: int) -> list[keras.Model]:
+        """Return a network of each architecture that the first members have, with initial values.
+
+        Args:
+            count: Number of members, trained or not yet.
+
+        Raises:
+            EnsembleError: When they differ in their output columns.
+        """
+        self._check_columns(range(count))
+        first = {self._architecture(index): index for index in reversed(range(count))}
+        return [self._network(index) for index in sorted(first.values())]
+
     def load_members(self) -> list[keras.Model]:
         """Return every member as a network of its own, in the targets' units, with its weights loaded."""
         networks = []

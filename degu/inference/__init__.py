@@ -1,4 +1,4 @@
-"""Predictions of new sequences: intervals that a study was calibrated for, columns of a table."""
+"""Predictions of new sequences: intervals that a study was calibrated for, columns of a table, files of any size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ _PUBLIC = {
     "CALIBRATION": "degu.inference.calibration",
     "GAUSSIAN": "degu.inference.rules",
     "METHODS": "degu.inference.rules",
+    "FilePredictor": "degu.inference.files",
+    "FileSummary": "degu.inference.files",
     "IntervalCalibration": "degu.inference.calibration",
     "IntervalRule": "degu.inference.rules",
+    "open_sequences": "degu.inference.records",
     "prediction_columns": "degu.inference.columns",
     "uncalibrated": "degu.inference.rules",
 }

@@ -29,13 +29,22 @@ def fitted_scaler(model: keras.Model, targets: ArrayLike) -> TargetScaler:
     Raises:
         ConfigError: When the network predicts probabilities, which have no other unit.
     """
+    check_units(model)
+    return TargetScaler.fit(np.asarray(targets))
+
+
+def check_units(model: keras.Model) -> None:
+    """Check that what a network predicts can be standardised.
+
+    Raises:
+        ConfigError: When it predicts probabilities.
+    """
     layer = head_layer(model)
     if layer is not None and not layer.has_units:
         raise ConfigError(
             f"Expected standardize=False for a network that ends in {type(layer).__name__}, because labels are learnt "
             "as they are. Received: standardize=True. Set ensemble.standardize=false and distill.standardize=false"
         )
-    return TargetScaler.fit(np.asarray(targets))
 
 
 def fold_into_output(model: keras.Model, scaler: TargetScaler) -> bool:

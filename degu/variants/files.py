@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from degu.data.lines import existing_file
+from degu.data.whole import check_output, whole_text
 from degu.errors import DataError
-from degu.files import whole
 from degu.progress import Progress
 from degu.variants.effects import Effects
 from degu.variants.reading import VariantFile, VariantTable, VcfFile
@@ -73,7 +71,7 @@ def score_variants(
         DataError: When a file cannot be read, or a variant does not fit its sequence.
     """
     variants = _opened(file, fasta)
-    target = Path(output).expanduser()
+    target = check_output(output)
     delimiter = _delimiter(target)
     with contextlib.ExitStack() as stack:
         source: Source = Spelled() if fasta is None else stack.enter_context(Genome(fasta))
@@ -83,7 +81,7 @@ def score_variants(
                 f"{file}: expected variants that can be scored, received none (left out: {survey.skipped})."
             )
         _report(survey.skipped, survey.repeated)
-        with _written(target) as text, Progress("variants", survey.scored, "variant") as progress:
+        with whole_text(target) as text, Progress("variants", survey.scored, "variant") as progress:
             writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
             done = 0
             for chunk, effects in scorer.stream(variants, source):
@@ -143,16 +141,6 @@ def _delimiter(target: Path) -> str:
     if suffix not in (".tsv", ".csv"):
         raise DataError(f"{target}: expected a name that ends in .tsv or .csv (or .tsv.gz, .csv.gz).")
     return "\t" if suffix == ".tsv" else ","
-
-
-@contextlib.contextmanager
-def _written(target: Path) -> Iterator[TextIO]:
-    """Open a text file that appears under its name when it is complete."""
-    with whole(target) as partial, partial.open("wb") as raw:
-        # a date in the file would make equal tables differ
-        packed = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if target.suffix == ".gz" else raw
-        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
-            yield text
 
 
 def _rows(chunk: Sequence[Variant], columns: dict[str, NDArray]) -> Iterator[list[str]]:

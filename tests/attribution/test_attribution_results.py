@@ -168,3 +168,35 @@ def test_a_logo_of_nothing_and_of_several_spreads():
         attribution.logo_figure({"one": np.zeros((3, 4))}, {"spread": np.zeros(4)})
     with pytest.raises(ValueError, match="at least one row"):
         attribution.logo_figure({})
+
+
+def test_maps_written_in_parts_are_those_written_at_once(tokens, maps, tmp_path):
+    ids = list("abcde")
+    spread = maps.std(axis=0)[..., 0]
+    attribution.write_maps(tmp_path / "whole", tokens, maps[0], ids)
+    attribution.write_contributions(tmp_path / "whole" / "contributions.tsv", tokens, maps[0], ids, spread)
+    with attribution.MapsWriter(tmp_path / "parts", 5, contributions=True) as writer:
+        for part in (slice(0, 2), slice(2, 5)):
+            writer.append(tokens[part], maps[0, part], ids[part], spread[part])
+    for name in ("sequences.fa", "contributions.tsv"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    for name in ("ohe.npz", "shap.npz"):
+        whole, parts = (np.load(tmp_path / folder / name)["arr_0"] for folder in ("whole", "parts"))
+        np.testing.assert_array_equal(parts, whole)
+    with h5py.File(tmp_path / "parts" / "attributions.h5") as file:
+        np.testing.assert_array_equal(file["shap/seq"], maps[0].transpose(0, 2, 1).astype(np.float32))
+        assert file["ids"].asstr()[:].tolist() == ids
+
+
+def test_maps_that_are_not_all_written_leave_nothing(tokens, maps, tmp_path):
+    with (
+        pytest.raises(DataError, match="expected 6 sequences in all, received 5"),
+        attribution.MapsWriter(tmp_path, 6) as writer,
+    ):
+        writer.append(tokens, maps[0], list("abcde"))
+    with (
+        pytest.raises(DataError, match="expected 4 sequences in all, received 5"),
+        attribution.MapsWriter(tmp_path, 4) as writer,
+    ):
+        writer.append(tokens, maps[0], list("abcde"))
+    assert list(tmp_path.iterdir()) == []
