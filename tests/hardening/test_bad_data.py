@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gzip
 import io
-import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -393,7 +394,7 @@ def test_data_that_cannot_be_used(
     before = {path.name for path in tmp_path.iterdir()}
     words = ["data", "check"] if case.command == "check" else ["run", "tracking=none", "device=cpu"]
 
-    code = run([*words, *case.arguments.split()])
+    code = run([*words, *case.arguments.split()], case.command)
 
     out, err = capfd.readouterr()
     assert code == case.code, err or out
@@ -406,24 +407,22 @@ def test_data_that_cannot_be_used(
     assert [path for path in tmp_path.glob("outputs/**/*") if path.is_file()] == []
     if code == 2:
         assert err.count("degu: ") == 1
-        assert case.command == "run" or len(err.splitlines()) < 4
+        # under pytest, sys.stderr is not descriptor 2, and what libBigWig writes there cannot be held back
+        own = [line for line in err.splitlines() if not line.startswith("[")]
+        assert case.command == "run" or len(own) < 4
     else:
         assert "PROBLEM: " in out
 
 
-def run(arguments: list[str]) -> int:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    try:
+def run(arguments: list[str], command: str) -> int:
+    """Run the command line; `degu run` in a process of its own, because Hydra closes the logging of the process."""
+    if command == "check":
         return main(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        # Hydra configures logging for the process
-        for handler in set(root.handlers) - set(handlers):
-            handler.close()
-        root.handlers[:] = handlers
-        root.setLevel(level)
+    code = "import sys; from degu.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
