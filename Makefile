@@ -1,6 +1,7 @@
 # Needs Python 3.11 to 3.13, make and a package index. `make` alone lists the targets.
 PYTHON ?= python3
 MARKERS ?= not slow and not slurm and not gpu and not jax and not ray
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,8 +19,8 @@ setup: $(SETUP) ## Set up .venv, and nothing else
 demo: $(SETUP) ## Set up, then run a study on the data set that ships with degu
 	$(BIN)/degu run experiment=demo
 
-test: $(SETUP) ## Set up, then run the tests (MARKERS="slow" for the slow ones)
-	$(BIN)/python -m pytest -m "$(MARKERS)"
+test: $(SETUP) ## Set up, then run the tests (MARKERS="slow" for the slow ones, WORKERS=0 for one process)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "$(MARKERS)"
 
 jax: $(SETUP) ## Set up, add JAX, then run the tests that need it
 	$(PIP) install "jax>=0.5"
