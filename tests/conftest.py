@@ -1,11 +1,16 @@
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import absl.logging
 import numpy as np
 import pytest
 
 from degu.data import synthetic
+
+# absl takes the stream that pytest captures while it imports, and closes it when Hydra sets up logging in this process.
+absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")
