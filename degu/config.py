@@ -70,7 +70,9 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
         cause = error.__cause__
         while cause is not None and not isinstance(cause, DeguError):
             cause = cause.__cause__
-        raise cause or ConfigError(str(error)) from error
+        if cause is not None:
+            raise cause  # noqa: B904 - with what it was raised from itself
+        raise ConfigError(str(error)) from error
 
 
 def check_targets(config: DictConfig, packages: Sequence[str] | None = None) -> None:
