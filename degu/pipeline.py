@@ -260,7 +260,7 @@ def _check(config: DictConfig, splits: Splits, members: int) -> list[ShiftedSet]
     if members < 2:
         raise ConfigError(f"Expected at least 2 members (ensemble.num_ensemble). Received: {members}")
     check_baselines(config, splits)
-    check_trainings(config, splits)
+    check_trainings(config, splits, members)
     return shifted_of(config, splits)
 
 

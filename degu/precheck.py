@@ -32,7 +32,7 @@ T = TypeVar("T")
 _RECIPES = "degu.train."
 
 
-def check_trainings(config: DictConfig, splits: Splits) -> None:
+def check_trainings(config: DictConfig, splits: Splits, members: int) -> None:
     """Build the networks of a study, and check them against its data, recipes, losses and evaluation.
 
     Nothing is trained. What stands here is what a training, or the evaluation behind it, would refuse.
@@ -40,6 +40,7 @@ def check_trainings(config: DictConfig, splits: Splits) -> None:
     Args:
         config: The study's config.
         splits: Its data.
+        members: How many members its ensemble has.
 
     Raises:
         ConfigError: When a network cannot be built or does not fit, or a setting is outside of its range.
@@ -47,8 +48,8 @@ def check_trainings(config: DictConfig, splits: Splits) -> None:
         EnsembleError: When members or student do not fit together.
     """
     _check_numbers(config)
-    ensembler = _built("model", lambda: _members(config, splits))
-    networks = ensembler.networks(config.ensemble.num_ensemble)
+    ensembler = _built("model", lambda: _members(config, splits, members))
+    networks = ensembler.networks(members)
     if _function(build(config.evaluation.eval_fun)) is eval_classification:
         _check_classes(networks, splits)
     for network in networks:
@@ -77,9 +78,9 @@ def _check_numbers(config: DictConfig) -> None:
     check_recipe(finetune or {}, "distill.teach.finetune.")
 
 
-def _members(config: DictConfig, splits: Splits) -> Ensembler:
+def _members(config: DictConfig, splits: Splits, members: int) -> Ensembler:
     ensembler = new_ensembler(config, splits.length, splits.num_targets, PredictionCache(in_memory=0))
-    ensembler.networks(config.ensemble.num_ensemble)
+    ensembler.networks(members)
     return ensembler
 
 

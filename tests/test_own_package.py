@@ -51,7 +51,7 @@ def test_every_config_of_the_package_can_be_composed_and_built(mylab, tmp_path):
     splits = build(config.data)
     assert [len(split) for _, split in splits.items()] == [47, 6, 6]
     assert splits.target_names == ("log2_rna_per_dna",)
-    check_trainings(config, splits)
+    check_trainings(config, splits, config.ensemble.num_ensemble)
 
 
 def test_the_loss_is_that_of_keras_and_leaves_out_what_is_missing(mylab):

@@ -85,7 +85,7 @@ def test_failed_jobs_are_named_and_leave_the_others_alone(first, folder):
     assert first.lines[-1]["failed"] == [1, 3]
     assert first.lines[-1]["jobs"] == 4
     assert [line["job"] for line in first.lines[:-1]] == [0, 2]
-    said = "job 1 of 4 FAILED: seed=0 ensemble.num_ensemble=1: ConfigError: Expected ensemble.num_ensemble >= 2"
+    said = "job 1 of 4 FAILED: seed=0 ensemble.num_ensemble=1: ConfigError: Expected at least 2 members (ensemble.num_ensemble)"
     assert f"{said}. Received: 1 (see {folder / '1' / 'error.txt'})" in first.err
     assert first.err.index("job 1 of 4 FAILED") < first.err.index("job 2 of 4 started")
     assert "Traceback" in (folder / "1" / "error.txt").read_text()
@@ -128,7 +128,7 @@ def test_runs_of_a_sweep(place, first, folder):
     assert {study.data.tags["degu.kind"] for study in studies} == {"study"}
     best = [study.data.tags["degu.job"] for study in studies if study.data.tags.get("degu.best") == "true"]
     assert best == [str(first.lines[-1]["best"])]
-    assert "num_ensemble >= 2" in studies[1].data.tags["degu.error"]
+    assert "at least 2 members" in studies[1].data.tags["degu.error"]
     history = client.get_metric_history(sweep.info.run_id, f"objective/{OBJECTIVE}")
     assert [(metric.step, metric.value) for metric in history] == [
         (line["job"], line["objective"]) for line in first.lines[:-1]
@@ -183,7 +183,7 @@ def test_one_job_run_alone_is_a_job_of_its_sweep(place, first, again, folder):
     assert command[-1] == f'hydra.run.dir="{folder / "1"}"'
     done = run(place, *command[2:])
     assert done.code == 2
-    assert "Expected ensemble.num_ensemble >= 2" in done.err
+    assert "Expected at least 2 members (ensemble.num_ensemble)" in done.err
     assert json.loads((folder / "1" / "job.json").read_text())["attempts"] == 3
 
 

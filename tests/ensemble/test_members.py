@@ -28,7 +28,9 @@ def test_weights_are_named_by_prefix_and_index_and_folders_are_made(conv_net, da
     ensembler.train(*data, 1, shift, save_prefix=tmp_path / "a" / "b" / "deepstarr")
     assert ensembler.num_ensemble == 3
     assert ensembler.weight_paths[2].endswith("deepstarr_2.weights.h5")
-    assert sorted(map(str, (tmp_path / "a" / "b").iterdir())) == ensembler.weight_paths
+    assert sorted(map(str, (tmp_path / "a" / "b").glob("*.h5"))) == ensembler.weight_paths
+    records = {path.name for path in (tmp_path / "a" / "b").iterdir() if path.suffix != ".h5"}
+    assert records == {f"deepstarr_{index}.training.json" for index in range(3)}
 
 
 def test_existing_members_are_not_overwritten(conv_net, data, shift, tmp_path):
