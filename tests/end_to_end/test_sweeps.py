@@ -85,7 +85,8 @@ def test_failed_jobs_are_named_and_leave_the_others_alone(first, folder):
     assert first.lines[-1]["failed"] == [1, 3]
     assert first.lines[-1]["jobs"] == 4
     assert [line["job"] for line in first.lines[:-1]] == [0, 2]
-    said = "job 1 of 4 FAILED: seed=0 ensemble.num_ensemble=1: ConfigError: Expected at least 2 members (ensemble.num_ensemble)"
+    said = "job 1 of 4 FAILED: seed=0 ensemble.num_ensemble=1: ConfigError: "
+    said += "Expected at least 2 members (ensemble.num_ensemble)"
     assert f"{said}. Received: 1 (see {folder / '1' / 'error.txt'})" in first.err
     assert first.err.index("job 1 of 4 FAILED") < first.err.index("job 2 of 4 started")
     assert "Traceback" in (folder / "1" / "error.txt").read_text()

@@ -183,7 +183,9 @@ def test_a_config_with_other_code_is_refused_and_the_code_not_imported(study, tm
     config[node]["_target_"] = target
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     before = set(sys.modules)
-    with pytest.raises(ConfigError, match=rf"from the parts of degu, .*Received: {target}, other code|{target} to be defined there"):
+    with pytest.raises(
+        ConfigError, match=rf"from the parts of degu, .*Received: {target}, other code|{target} to be defined there"
+    ):
         load_study(tmp_path)
     assert not {"nosuchpackage", "degu.dataset"} & (set(sys.modules) - before)
 
