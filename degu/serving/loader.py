@@ -39,13 +39,18 @@ class PyFuncStudent:
         chosen = params or {}
         try:
             columns = self.student.predict(
-                model_input["sequence"].tolist(),
+                _flat(model_input["sequence"].tolist()),
                 float(chosen.get("confidence_level", CONFIDENCE_LEVEL)),
                 chosen.get("method") or None,
             )
         except DeguError as error:
             raise bad_request(str(error)) from error
         return pd.DataFrame(columns)
+
+
+def _flat(rows: list[Any]) -> list[Any]:
+    """Return one entry a sequence: of `{"sequence": [...]}` MLflow makes one row with a list."""
+    return [entry for row in rows for entry in (row if isinstance(row, list) else [row])]
 
 
 def _load_pyfunc(path: str) -> PyFuncStudent:
