@@ -97,7 +97,7 @@ def after_scenario_1(names, tmp_path_factory):
 
 def test_scenario_1_ensemble_in_serial(after_scenario_1):
     space, folder = after_scenario_1
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.glob("*.h5")) == [
         *(f"deepstarr_{index}.weights.h5" for index in range(5)),
         "deepstarr_distilled.weights.h5",
     ]
