@@ -36,7 +36,8 @@ def degu_run(tmp_path_factory):
         )
         assert done.returncode == 0, done.stderr
         summaries = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return [_study(Path(summary["output_dir"])) for summary in summaries]
+        # a sweep ends with a line of its own
+        return [_study(Path(summary["output_dir"])) for summary in summaries if "jobs" not in summary]
 
     return run
 
