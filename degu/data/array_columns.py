@@ -1,13 +1,17 @@
-"""Which columns of an array of targets are what."""
+"""Which columns of an array of targets are what, and data sets of such arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from degu.data.arrays import as_targets
+from degu.data.layouts import Keys
+from degu.data.split import measured_split
+from degu.data.splits import Splits
 from degu.errors import DataError
 
 
@@ -61,3 +65,30 @@ class Columns:
     def names(self, count: int) -> tuple[str, ...]:
         """Return the names of the targets."""
         return tuple(self.targets or [f"target_{index}" for index in range(count)])
+
+    def splits(
+        self,
+        keys: Mapping[str, Keys],
+        file: str,
+        tokens_of: Callable[[str, str], npt.NDArray[np.uint8]],
+        values_of: Callable[[str, str], npt.NDArray],
+        source: str,
+    ) -> Splits:
+        """Return the data set of a file with an array of sequences and one of targets for each split.
+
+        Args:
+            keys: Names of the arrays, by split.
+            file: The file, for messages.
+            tokens_of: From the name of an array, and where it is, to tokens (N, L).
+            values_of: From the name of an array, and where it is, to targets as they stand.
+            source: Where the data are from, for the record.
+
+        Raises:
+            DataError: Arrays that do not fit, with their name.
+        """
+        parts = {}
+        for name, (x, y) in keys.items():
+            tokens, where = tokens_of(x, f"{file}, {x}"), f"{file}, {y}"
+            values, std = self.of(as_targets(values_of(y, where), len(tokens), where=where), where)
+            parts[name] = measured_split(name, tokens, values, std)
+        return Splits(parts["train"], parts["valid"], parts["test"], self.names(parts["train"].num_targets), source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,12 +118,7 @@ def bed_table(path: str | Path) -> Table:
     file = existing_file(path)
     lines: list[int] = []
     rows: list[list[str]] = []
-    for number, line in enumerate(lines_of(file), start=1):
-        text = line.rstrip("\r\n")
-        if not text.strip() or text.startswith(("#", "track ", "track\t", "browser ", "browser\t")):
-            continue
-        cells = text.split("\t")
-        _check_region(cells, f"{file}, line {number}")
+    for number, cells in bed_rows(file):
         if rows and len(cells) != len(rows[0]):
             raise DataError(
                 f"{file}, line {number}: expected {len(rows[0])} columns as in line {lines[0]}, received {len(cells)}."
@@ -135,6 +130,23 @@ def bed_table(path: str | Path) -> Table:
     names = [*_COLUMNS, *(f"column{number}" for number in range(7, len(rows[0]) + 1))][: len(rows[0])]
     columns = zip(*rows, strict=True)
     return Table(file, lines, {name: list(cells) for name, cells in zip(names, columns, strict=True)})
+
+
+def bed_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the regions of a BED file one after the other: the line, counted from 1, and its cells.
+
+    Args:
+        path: An existing file, as for `bed_table`.
+
+    Raises:
+        DataError: A row that is none of a BED file.
+    """
+    for number, line in enumerate(lines_of(path), start=1):
+        text = line.rstrip("\r\n")
+        if text.strip() and not text.startswith(("#", "track ", "track\t", "browser ", "browser\t")):
+            cells = text.split("\t")
+            _check_region(cells, f"{path}, line {number}")
+            yield number, cells
 
 
 def _check_region(cells: list[str], where: str) -> None:
@@ -172,13 +184,7 @@ def with_genome(table: Table, genome: str | Path) -> Table:
     with Genome(genome) as source:
         for row, (chrom, start, end) in enumerate(_regions(table)):
             where = f"{table.path}, {table.row(row)}"
-            size = source.length(chrom, where)
-            if start < 0 or end > size:
-                raise DataError(
-                    f"{where}: expected a region within {chrom}, which has {size} bases, received {start} to {end}. "
-                    "Drop or move the region; genome and BED file may also be of different assemblies."
-                )
-            text = source.letters(chrom, start, end)
+            text = source.region(chrom, start, end, where)
             letters.append(detokenize(reverse_complement(tokenize([text])))[0] if strands[row] == "-" else text)
             places.append(f"{chrom}:{start}-{end} ({table.path.name}, {table.row(row)})")
     return table._replace(columns=dict(table.columns) | {SEQUENCE: letters, PLACE: places})

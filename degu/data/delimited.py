@@ -18,7 +18,11 @@ from degu.data.lines import LONGEST_LINE, existing_file, lines_of
 from degu.errors import DataError, nearest
 
 PARQUET = (".parquet", ".pq")
+"""Ends of the names of Parquet files."""
 _DELIMITERS = {".tsv": "\t", ".csv": ","}
+_SEPARATORS = "\t,;| "
+"""What separates the columns of tables; a single name that holds one is the header of another kind of table."""
+
 csv.field_size_limit(LONGEST_LINE)
 
 
@@ -72,25 +76,40 @@ def read_columns(path: str | Path, columns: Sequence[str] | None, delimiter: str
         from degu.data.parquet import parquet_columns
 
         return parquet_columns(file, columns)
-    separator = _delimiter(file, delimiter)
-    rows = _numbered_rows(file, separator)
-    _, header = next(rows, (0, []))
-    wanted = list(dict.fromkeys(header if columns is None else columns))
-    positions = [position_of(file, header, name, separator) for name in wanted]
+    wanted, rows = _opened(file, columns, _delimiter(file, delimiter))
     lines: list[int] = []
     kept: list[list[str]] = []
     for line, cells in rows:
-        if len(cells) != len(header):
-            raise DataError(
-                f"{file}, line {line}: expected {len(header)} fields as in the header, received {len(cells)}."
-                " Mend the line; a field that was not measured is written as an empty one."
-            )
         lines.append(line)
-        kept.append([cells[position] for position in positions])
+        kept.append(cells)
     if not lines:
         raise DataError(f"{file}: expected rows below the header, received none.")
     by_column = zip(*kept, strict=True)
     return Table(file, lines, {name: list(cells) for name, cells in zip(wanted, by_column, strict=True)})
+
+
+def rows_of(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows of a table as `read_columns` takes it one after the other, from a file of any size.
+
+    Args:
+        path: The file.
+        columns: Names of the cells.
+
+    Yields:
+        Where the row is, such as `"line 2"`, and its cells.
+
+    Raises:
+        DataError: As `read_columns`, when the reading comes to it; a table without rows yields none.
+    """
+    file = existing_file(path)
+    if file.suffix.lower() in PARQUET:
+        from degu.data.parquet import parquet_rows
+
+        rows, unit = parquet_rows(file, columns), "row"
+    else:
+        rows, unit = _opened(file, columns, _delimiter(file, None))[1], "line"
+    for number, cells in rows:
+        yield f"{unit} {number}", cells
 
 
 def header_of(path: str | Path, delimiter: str | None = None) -> list[str]:
@@ -135,6 +154,27 @@ def _numbered_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]
         raise DataError(f"{path}, line {last + 1}: expected delimited fields, received: {error}.") from None
 
 
+def _opened(
+    file: Path, columns: Sequence[str] | None, separator: str
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Return the names of the wanted columns, and an iterator of line and wanted cells of each row."""
+    rows = _numbered_rows(file, separator)
+    _, header = next(rows, (0, []))
+    wanted = list(dict.fromkeys(header if columns is None else columns))
+    positions = [position_of(file, header, name, separator) for name in wanted]
+
+    def chosen() -> Iterator[tuple[int, list[str]]]:
+        for line, cells in rows:
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{file}, line {line}: expected {len(header)} fields as in the header, received {len(cells)}."
+                    " Mend the line; a field that was not measured is written as an empty one."
+                )
+            yield line, [cells[position] for position in positions]
+
+    return wanted, chosen()
+
+
 def position_of(path: Path, header: list[str], name: str, delimiter: str) -> int:
     """Return where a column stands in a header.
 
@@ -154,7 +194,7 @@ def position_of(path: Path, header: list[str], name: str, delimiter: str) -> int
         raise DataError(f"{path}, line 1: expected one column {name!r}, received {count} of this name.")
     if not header:
         raise DataError(f"{path}, line 1: expected a column {name!r}, received no header line.")
-    if len(header) == 1:
+    if len(header) == 1 and any(mark in header[0] for mark in _SEPARATORS):
         raise DataError(
             f"{path}, line 1: expected columns separated by {delimiter!r}, received the single column "
             f"{_listed(header)}. Name the delimiter that the file uses."

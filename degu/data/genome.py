@@ -64,6 +64,20 @@ class Genome:
             raise DataError(f"{where}: expected the name of a sequence in {self.path}, received {name!r}.{hint}")
         return len(self._fasta[name])
 
+    def region(self, name: str, start: int, stop: int, where: str) -> str:
+        """Return the letters of a region, `stop` behind its last, in upper case.
+
+        Raises:
+            DataError: When the file has no sequence of this name, or the region reaches beyond it.
+        """
+        size = self.length(name, where)
+        if start < 0 or stop > size:
+            raise DataError(
+                f"{where}: expected a region within {name}, which has {size} bases, received {start} to {stop}. "
+                "Drop or move the region; genome and BED file may also be of different assemblies."
+            )
+        return self.letters(name, start, stop)
+
     def letters(self, name: str, start: int, stop: int) -> str:
         """Return some of the letters, in upper case."""
         return plain(self._fasta[name][start:stop]) if stop > start else ""

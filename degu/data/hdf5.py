@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from degu.data.array_columns import Columns
-from degu.data.arrays import as_targets, as_tokens
+from degu.data.arrays import as_tokens
 from degu.data.encoding import Ambiguous, Uracil
 from degu.data.layouts import find_keys
 from degu.data.lines import existing_file
-from degu.data.split import measured_split
 from degu.data.splits import Splits
 from degu.errors import DataError
 
@@ -71,17 +70,17 @@ def read_hdf5(
         if raw.read(len(_MAGIC)) != _MAGIC:
             raise DataError(f"{file}: expected an HDF5 file, received something else.")
     chosen = Columns(targets, columns, std_columns)
-    parts = {}
     try:
         with h5py.File(file, "r") as opened:
+
+            def tokens_of(key: str, where: str) -> npt.NDArray[np.uint8]:
+                return _tokens(_array(opened, key, file), where, ambiguous, uracil)
+
+            def values_of(key: str, where: str) -> npt.NDArray:
+                return _whole(_array(opened, key, file), where)
+
             keys = find_keys(list(_names(opened, file)), str(file), x, y, splits)
-            for name, (x_key, y_key) in keys.items():
-                tokens = _tokens(_array(opened, x_key, file), f"{file}, {x_key}", ambiguous, uracil)
-                found = _whole(_array(opened, y_key, file), f"{file}, {y_key}")
-                values, std = chosen.of(as_targets(found, len(tokens), where=f"{file}, {y_key}"), f"{file}, {y_key}")
-                parts[name] = measured_split(name, tokens, values, std)
-        names = chosen.names(parts["train"].num_targets)
-        return Splits(parts["train"], parts["valid"], parts["test"], names, str(path))
+            return chosen.splits(keys, str(file), tokens_of, values_of, str(path))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         text = " ".join(str(error).split())[:300]
         raise DataError(f"{file}: expected an HDF5 file that can be read, received: {text}. Copy it again.") from None

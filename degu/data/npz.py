@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from degu.data.array_columns import Columns
-from degu.data.arrays import as_targets, as_tokens
+from degu.data.arrays import as_tokens
 from degu.data.encoding import Ambiguous, Uracil
 from degu.data.layouts import find_keys
 from degu.data.lines import existing_file
-from degu.data.split import measured_split
 from degu.data.splits import Splits
 from degu.errors import DataError
 
@@ -59,18 +58,18 @@ def read_npz(
     """
     file = existing_file(path)
     chosen = Columns(targets, columns, std_columns)
-    parts = {}
     try:
         with zipfile.ZipFile(file) as archive:
+
+            def tokens_of(key: str, where: str) -> npt.NDArray[np.uint8]:
+                return as_tokens(_array(archive, key, where), where=where, ambiguous=ambiguous, uracil=uracil)
+
+            def values_of(key: str, where: str) -> npt.NDArray:
+                return _array(archive, key, where)
+
             present = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            for name, keys in find_keys(present, str(file), x, y, splits).items():
-                x_where, y_where = f"{file}, {keys.x}", f"{file}, {keys.y}"
-                tokens = as_tokens(_array(archive, keys.x, x_where), where=x_where, ambiguous=ambiguous, uracil=uracil)
-                found = as_targets(_array(archive, keys.y, y_where), len(tokens), where=y_where)
-                values, std = chosen.of(found, y_where)
-                parts[name] = measured_split(name, tokens, values, std)
-        names = chosen.names(parts["train"].num_targets)
-        return Splits(parts["train"], parts["valid"], parts["test"], names, str(path))
+            keys = find_keys(present, str(file), x, y, splits)
+            return chosen.splits(keys, str(file), tokens_of, values_of, str(path))
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         text = " ".join(str(error).split())[:300]
         raise DataError(f"{file}: expected a .npz file that can be read, received: {text}. Save it again.") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from degu.errors import DataError
 
 _ROWS = 10_000_000
 """A file with more rows than this and than it has bytes holds no sequences."""
+
+_BATCH = 4096
+"""Rows that `parquet_rows` reads at a time."""
 
 
 def parquet_columns(path: Path, columns: Sequence[str] | None) -> Table:
@@ -27,6 +31,39 @@ def parquet_columns(path: Path, columns: Sequence[str] | None) -> Table:
     Raises:
         DataError: A file that cannot be read, a column that is not there or of another type, or no row.
     """
+    with _opened(path, columns) as (file, wanted):
+        table = file.read(columns=wanted)
+        cells = {name: _cells(table.column(name), table.schema.field(name).type, path, name) for name in wanted}
+    if not table.num_rows:
+        raise DataError(f"{path}: expected rows, received a Parquet file without any.")
+    return Table(path, list(range(1, table.num_rows + 1)), cells, "row")
+
+
+def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a Parquet file one after the other, with the cells that `parquet_columns` gives.
+
+    Args:
+        path: An existing file of any size.
+        columns: Names of the cells.
+
+    Yields:
+        Number of the row, from 1, and its cells.
+
+    Raises:
+        DataError: As `parquet_columns`; a file without rows yields none.
+    """
+    with _opened(path, columns) as (file, wanted):
+        row = 0
+        for batch in file.iter_batches(_BATCH, columns=wanted):
+            cells = [_cells(batch.column(name), batch.schema.field(name).type, path, name) for name in wanted]
+            for values in zip(*cells, strict=True):
+                row += 1
+                yield row, list(values)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[Any, list[str]]]:
+    """Open a Parquet file; yields it with the names of the wanted columns."""
     import pyarrow
     from pyarrow import parquet
 
@@ -37,15 +74,10 @@ def parquet_columns(path: Path, columns: Sequence[str] | None) -> Table:
             wanted = list(dict.fromkeys(columns if columns is not None else _plain_names(file.schema_arrow)))
             for name in wanted:
                 position_of(path, names, name, "Parquet")
-            types = {name: file.schema_arrow.field(name).type for name in wanted}
-            table = file.read(columns=wanted)
-            cells = {name: _cells(table.column(name), types[name], path, name) for name in wanted}
+            yield file, wanted
     except (pyarrow.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
         text = " ".join(str(error).split())[:300]
         raise DataError(f"{path}: expected a Parquet file, received one that cannot be read: {text}") from None
-    if not table.num_rows:
-        raise DataError(f"{path}: expected rows, received a Parquet file without any.")
-    return Table(path, list(range(1, table.num_rows + 1)), cells, "row")
 
 
 def _check_size(path: Path, rows: int) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from degu.data.bed import bed_rows
+from degu.data.delimited import PARQUET, rows_of
+from degu.data.fasta import fasta_records
+from degu.data.genome import Genome
 from degu.data.lines import existing_file
 from degu.errors import DataError
-from degu.inference.reading import PARQUET, bed_rows, fasta_records, table_rows
-from degu.variants import Genome
 
 FASTA = (".fa", ".fasta", ".fna", ".ffn")
 """Ends of the names of FASTA files, each also with `.gz`."""
@@ -78,7 +80,7 @@ class TableSequences:
     def __iter__(self) -> Iterator[Entry]:
         """Yield the rows."""
         columns = [self.sequence, *([] if self.id is None else [self.id])]
-        for place, (letters, *names) in table_rows(self.path, columns):
+        for place, (letters, *names) in rows_of(self.path, columns):
             yield Entry((names[0] if names else place.replace(" ", ""),), letters, place)
 
 
@@ -101,16 +103,9 @@ class GenomeSequences:
             for number, cells in bed_rows(self.path):
                 chrom, start, end, *rest = cells
                 place = f"line {number}"
-                size = genome.length(chrom, f"{self.path}, {place}")
-                if int(end) > size:
-                    raise DataError(
-                        f"{self.path}, {place}: expected a region within {chrom}, which has {size} bases, received "
-                        f"{start} to {end}. Drop or move the region; genome and BED file may also be of different "
-                        "assemblies."
-                    )
+                letters = genome.region(chrom, int(start), int(end), f"{self.path}, {place}")
                 name = rest[0] if rest else "."
                 strand = rest[2] if len(rest) > 2 else "."
-                letters = genome.letters(chrom, int(start), int(end))
                 yield Entry((chrom, start, end, name, strand), letters, place, strand == "-")
 
 
