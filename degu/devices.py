@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,9 @@ from degu.errors import ConfigError
 from degu.quiet import quiet_native_stderr
 
 log = logging.getLogger(__name__)
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""Environment variable with the GPUs that a process may use, by number or name."""
 
 
 class Device(NamedTuple):
@@ -106,12 +111,15 @@ def free_memory() -> int | None:
     return 1024 * int(available[0]) if available else None
 
 
-def gpu_numbers() -> list[int]:
-    """Return the numbers, as CUDA_VISIBLE_DEVICES takes them, of the GPUs that this process may use."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [int(number) for number in named.split(",") if number.strip().isdigit()]
-    return list(range(len(_list_gpus())))
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them, without loading a backend."""
+    if VISIBLE in os.environ:
+        return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
 
 
 def _gpu_index(device: str) -> int:

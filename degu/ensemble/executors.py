@@ -41,22 +41,22 @@ class LocalProcesses(JobExecutor):
     """Trains members in processes of this machine.
 
     Attributes:
-        devices: Numbers of the GPUs to use; None for all that this process sees, an empty list for the CPU.
+        devices: Numbers or names of the GPUs to use; None for all that this process sees, an empty list for the CPU.
         jobs_per_device: Processes at a time on every GPU, or on the CPU.
         threads: Threads of the backend in every process; None leaves them to it. Results depend on the number of
             threads, in their last digits.
     """
 
-    devices: Sequence[int] | None = None
+    devices: Sequence[int | str] | None = None
     jobs_per_device: int = 1
     threads: int | None = None
 
     def slots(self, members: int) -> list[Any]:
-        """Return the number of a GPU, or None for the CPU, for each process that may run at a time."""
-        from degu.devices import gpu_numbers
+        """Return the name of a GPU, or None for the CPU, for each process that may run at a time."""
+        from degu.devices import visible_gpus
 
-        devices = gpu_numbers() if self.devices is None else self.devices
-        slots: list[int | None] = [*devices] or [None]
+        devices = visible_gpus() if self.devices is None else self.devices
+        slots: list[Any] = [*devices] or [None]
         return [device for _ in range(self.jobs_per_device) for device in slots]
 
     def executor(self, folder: Path, slot: Any) -> Executor:

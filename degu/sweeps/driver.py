@@ -18,13 +18,13 @@ from omegaconf import DictConfig, open_dict
 
 from degu.allowed import passed_on
 from degu.config import build
+from degu.devices import visible_gpus
 from degu.errors import ConfigError
 from degu.sweeps.attempt import LOCK_FILE
 from degu.sweeps.job import lost
 from degu.sweeps.outcome import conclude, farewell, write_tables
 from degu.sweeps.plan import DIGEST
 from degu.sweeps.records import FAILED, FINISHED, RUNNING, SWEEP_FILE, WAITING, Job, Sweep, quoted, read_job
-from degu.sweeps.slots import visible_gpus
 from degu.sweeps.watch import Watch
 from degu.tracking import Tracker
 from degu.tracking.protocol import JOB_TAG, KIND_TAG, OBJECTIVE_TAG, SWEEP_TAG

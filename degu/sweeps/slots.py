@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,19 +11,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from degu.devices import VISIBLE, visible_gpus
+
 _POLL_SECONDS = 0.2
-VISIBLE = "CUDA_VISIBLE_DEVICES"
-
-
-def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them, without loading a backend."""
-    if VISIBLE in os.environ:
-        return [name for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.split() if done.returncode == 0 else []
 
 
 def slot_folder() -> Path:
@@ -55,13 +42,13 @@ def slot(per_gpu: int) -> Iterator[dict[str, str]]:
     while True:
         for place in range(per_gpu):
             for gpu in gpus:
-                lock = FileLock(folder / f"{gpu.strip().replace('/', '_')}.{place}.lock")
+                lock = FileLock(folder / f"{gpu.replace('/', '_')}.{place}.lock")
                 try:
                     lock.acquire(timeout=0)
                 except Timeout:
                     continue
                 try:
-                    yield {VISIBLE: gpu.strip()}
+                    yield {VISIBLE: gpu}
                 finally:
                     lock.release()
                 return

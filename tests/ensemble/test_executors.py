@@ -96,8 +96,10 @@ def test_a_job_notes_why_it_failed(tmp_path):
 def test_slots_are_devices_times_processes(monkeypatch):
     assert LocalProcesses(devices=[0, 3], jobs_per_device=2).slots(9) == [0, 3, 0, 3]
     assert LocalProcesses(devices=[]).slots(9) == [None]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert LocalProcesses().slots(9) == [2, 5]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8f6b")
+    assert LocalProcesses().slots(9) == ["2", "GPU-8f6b"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert LocalProcesses().slots(9) == [None]
     assert SlurmJobs().slots(3) == [None] * 3
 
 
