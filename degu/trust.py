@@ -147,7 +147,7 @@ def assess(
     curves: dict[str, Any] = {}
     calibration = logos = None
     if settings.uncertainty is not None:
-        others = {name: build(node).predictor(ensembler, config.seed) for name, node in settings.baselines.items()}
+        others = baselines_of(config, ensembler)
         metrics, curves, calibration, _ = _uncertainty(config, splits, answers, predict, others)
     if sets:
         shift = shift_metrics("test", names, sets, predict, build(config.uncertainty), build(settings.eval_fun))
@@ -161,6 +161,12 @@ def assess(
         if num_logos := settings.attribution.get("num_logos"):
             logos = logo_arrays(explained, splits.test.ids, num_logos)
     return Trust(metrics, curves, calibration, logos)
+
+
+def baselines_of(config: DictConfig, ensembler: Ensembler) -> dict[str, Callable[[NDArray], Prediction]]:
+    """Return functions that predict with the baselines of a study, by name; none where the config says null."""
+    baselines = config.evaluation.baselines or {}
+    return {name: build(node).predictor(ensembler, config.seed) for name, node in baselines.items()}
 
 
 def _models(ensembler: Ensembler, student: TrainedStudent) -> dict[str, Callable[[NDArray], Prediction]]:

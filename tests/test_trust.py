@@ -14,7 +14,7 @@ from degu.errors import ConfigError
 from degu.evaluation import shifted_sets
 from degu.evaluation.calibration import METHODS
 from degu.results import Answers
-from degu.trust import assess, shifted_of
+from degu.trust import assess, baselines_of, shifted_of
 
 SMALL = "data=synthetic data.num_train=30 data.num_valid=40 data.num_test=60 data.length=40"
 OFF = ("uncertainty", "calibration", "shift", "attribution")
@@ -54,6 +54,7 @@ def test_shifted_sets_follow_the_config(splits):
 def test_everything_can_be_left_out(splits):
     config = composed(" ".join(f"evaluation.{part}=null" for part in OFF))
     assert shifted_of(config, splits) == []
+    assert baselines_of(composed("evaluation.baselines=null"), None) == {}
     assert assess(config, splits, [], None, None, None) == ({}, {}, None, None)
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from degu.verbs.options import positive
+from degu.verbs.options import add_allow, positive
 
 EXPORT = """\
 Write a study as a plain folder, or as an archive: config, results, report, figures, weights, predictions, histories,
@@ -54,13 +54,7 @@ def add_exchange(kinds: Any) -> None:
         "-o", "--output", type=Path, help="new folder for the files of an archive (default: outputs/imported/NAME)"
     )
     taking.add_argument("--experiment", default="degu", help="experiment of the runs (default: degu)")
-    taking.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package beside those of degu that the study's config may name",
-    )
+    add_allow(taking)
     taking.add_argument(
         "--max-size", type=positive, default=4, metavar="GIB", help="what an archive may unpack to (default: 4)"
     )

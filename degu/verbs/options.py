@@ -23,6 +23,11 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", help="output folder of a study (output_dir in the last line of degu run)")
     parser.add_argument("--model", choices=MODELS, default="ensemble", help="which model (default: ensemble)")
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu or gpu:INDEX (default: auto)")
+    add_allow(parser)
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Add the packages whose code a study's config may name."""
     parser.add_argument(
         "--allow",
         action="append",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from degu.errors import ConfigError
 from degu.quiet import quiet_native_stderr
-from degu.verbs.options import tolerance
+from degu.verbs.options import add_allow, tolerance
 
 if TYPE_CHECKING:
     from degu.reproduce.rerun import Reproduction
@@ -62,13 +62,7 @@ def add_reproduce(verbs: Any) -> None:
         help="another file of the config that lies elsewhere now",
     )
     parser.add_argument("--device", help="auto, cpu, gpu or gpu:INDEX (default: what the study asked for)")
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package beside those of degu whose code the study's config may run; looked for in this folder too",
-    )
+    add_allow(parser)
     parser.add_argument("-o", "--output", type=Path, help="new folder (default: outputs/reproductions/...)")
     parser.add_argument("--tracking-uri", "--uri", default=None, help="store of the runs (default: the local store)")
     parser.add_argument("--root", default="mlruns", help="folder of the local store (default: mlruns)")
