@@ -109,12 +109,14 @@ def _check_outputs(network: keras.Model, ensembler: Ensembler, splits: Splits) -
 def _check_classes(networks: list[keras.Model], splits: Splits) -> None:
     """Check that labels and predictions can be compared as classes."""
     for name, split in splits.items():
-        known = split.targets[np.isfinite(split.targets)]
-        if not np.isin(known, (0.0, 1.0)).all():
-            raise DataError(
-                f"{splits.source}, {name}: expected labels 0 and 1 for evaluation=classification, received values from "
-                f"{known.min():g} to {known.max():g}. Label the targets, or use evaluation=regression."
-            )
+        for target, column in zip(splits.target_names, split.targets.T, strict=True):
+            known = column[np.isfinite(column)]
+            if not np.isin(known, (0.0, 1.0)).all():
+                raise DataError(
+                    f"{splits.source}, {name}: target {target!r}: expected labels 0 and 1 for "
+                    f"evaluation=classification, received values from {known.min():g} to {known.max():g}. Label the "
+                    "target, leave it out of data.targets, or use evaluation=regression."
+                )
     for network in networks:
         if not isinstance(head_layer(network), ProbabilityHead) and not _ends_in_sigmoid(network):
             raise ConfigError(

@@ -64,6 +64,7 @@ def train_ensemble(
         validation_data=(splits.valid.tokens, learnt["valid"]),
         save_prefix=output_dir / "weights" / "member",
         seed=config.seed,
+        vary=config.ensemble.vary,
         standardize=config.ensemble.standardize,
         engine=config.ensemble.engine,
         on_member_failure=config.ensemble.on_member_failure,

@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from degu.errors import DataError
+from degu.files import write_text
 from degu.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -97,9 +98,7 @@ def _write_record(target: Path, record: Path) -> None:
     import pooch
 
     digest = pooch.file_hash(str(target), alg="sha256")
-    partial = record.with_name(f"{record.name}.partial")
-    partial.write_text(f"{digest}  {target.name}\n", encoding="utf-8")
-    partial.replace(record)
+    write_text(record, f"{digest}  {target.name}\n")
     log.info("%s: no checksum is known; SHA-256 %s is recorded and checked from now on", target, digest)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import os
 from collections import Counter
 from pathlib import Path
 
 from degu.data.delimited import read_columns
 from degu.data.encoding import tokenize
 from degu.data.split_makers import SplitMaker
+from degu.data.whole import whole_text
 from degu.errors import DataError
 
 
@@ -68,19 +66,7 @@ def write_split(
 
 
 def _write(target: Path, cells: dict[str, list[str]], delimiter: str) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as raw:
-            packed = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="") if target.suffix == ".gz" else raw
-            with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
-                writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-                writer.writerow(cells)
-                writer.writerows(zip(*cells.values(), strict=True))
-        partial.replace(target)
-    except OSError as error:
-        raise DataError(
-            f"{target}: expected a file that can be written, received: {error.strerror or error}."
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_text(target) as text:
+        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(cells)
+        writer.writerows(zip(*cells.values(), strict=True))

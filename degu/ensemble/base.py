@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
-from degu.ensemble.training import Engine, How, MemberExecutor, OnFailure, Scope
+from degu.ensemble.training import Engine, How, MemberExecutor, OnFailure, Scope, Vary
 from degu.errors import EnsembleError
 from degu.train.network import TrainingSet
 from degu.train.records import Checkpoints
@@ -72,6 +72,7 @@ class EnsemblerBase(Ensembler):
         save_prefix: str | Path = "member",
         *,
         seed: int = 0,
+        vary: Vary = "both",
         standardize: bool = False,
         overwrite: bool = False,
         engine: Engine = "auto",
@@ -93,6 +94,8 @@ class EnsemblerBase(Ensembler):
             validation_data: `(x, y)` for early stopping.
             save_prefix: Weights go to `<save_prefix>_<index>.weights.h5`; folders are made as needed.
             seed: Seed of the ensemble; every member derives its own from it.
+            vary: What members of one architecture differ in: `"initial_values"` (and dropout), `"data_order"` (and
+                augmentation), or `"both"`.
             standardize: Train on standardised targets. Predictions are in the targets' own units either way.
             overwrite: Allow replacing weight files that exist.
             engine: `"serial"`, one member after the other; `"stacked"`, members of one architecture side by side on the
@@ -116,7 +119,7 @@ class EnsemblerBase(Ensembler):
         """
         recipe = recipe_of(train_fun, train_kwargs, standardize, callbacks)
         data = TrainingSet(x_train, y_train, validation_data)
-        how = How(engine, scope, resume, on_member_failure, min_members)
+        how = How(engine, scope, resume, on_member_failure, min_members, vary)
         return self._train(data, [recipe] * num_ensemble, save_prefix, seed, overwrite, how, executor)
 
 

@@ -14,7 +14,7 @@ from degu.ensemble.base import only_architecture
 from degu.ensemble.cache import PredictionCache
 from degu.ensemble.ensembler import Ensembler, UncertaintyFun, recipe_of
 from degu.ensemble.fresh import Builder, fresh_model
-from degu.ensemble.training import Engine, How, MemberExecutor, OnFailure, Scope
+from degu.ensemble.training import Engine, How, MemberExecutor, OnFailure, Scope, Vary
 from degu.train.dynamic import train_dynamic_aug_fun
 from degu.train.network import TrainingSet
 from degu.train.records import Checkpoints
@@ -74,6 +74,7 @@ class EnsemblerDynamic(Ensembler):
         per: Per = "sequence",
         *,
         seed: int = 0,
+        vary: Vary = "both",
         standardize: bool = False,
         overwrite: bool = False,
         engine: Engine = "auto",
@@ -99,6 +100,8 @@ class EnsemblerDynamic(Ensembler):
             hard_aug: True for exactly that number, False for a random number up to it.
             per: `"sequence"` or `"batch"`: what draws its own choice of augmentations.
             seed: Seed of the ensemble; every member derives its own from it.
+            vary: What members of one architecture differ in: `"initial_values"` (and dropout), `"data_order"` (and
+                augmentation), or `"both"`.
             standardize: Train on standardised targets. Predictions are in the targets' own units either way.
             overwrite: Allow replacing weight files that exist.
             engine: `"serial"`, one member after the other; `"stacked"`, members of one architecture side by side on the
@@ -128,5 +131,5 @@ class EnsemblerDynamic(Ensembler):
         }
         recipe = recipe_of(train_fun, {**augmentation, **train_kwargs}, standardize, callbacks)
         data = TrainingSet(x_train, y_train, validation_data)
-        how = How(engine, scope, resume, on_member_failure, min_members)
+        how = How(engine, scope, resume, on_member_failure, min_members, vary)
         return self._train(data, [recipe] * num_ensemble, save_prefix, seed, overwrite, how, executor)

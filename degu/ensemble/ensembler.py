@@ -212,11 +212,11 @@ class Ensembler(abc.ABC):
             NewMember(
                 index=index,
                 name=f"member {index - first + 1}/{len(recipes)}",
-                seed=(member_seed := derive_seed(seed, "member", index)),
+                seed=self._training_seed(index, seed, how),
                 recipe=recipe,
                 path=path,
                 architecture=self._architecture(index),
-                build=partial(self._build, index, member_seed),
+                build=partial(self._build, index, self._initial_seed(index, seed, how)),
             )
             for index, path, recipe in zip(indices, paths, recipes, strict=True)
         ]
@@ -224,7 +224,8 @@ class Ensembler(abc.ABC):
         waiting = [new for new in members if new.index not in trained]
         refuse_overwrite([new.path for new in waiting], overwrite)
         self._check_columns(indices)
-        self._check_initial_values(indices, seed)
+        if how.vary != "data_order":
+            self._check_initial_values(indices, seed)
         self._join(trained, indices)
         for new, member, history in (executor or InProcess()).train(waiting, data, how):
             trained[new.index] = member, history
@@ -279,6 +280,24 @@ class Ensembler(abc.ABC):
             pair = [index for index in range(indices.stop) if self._architecture(index) == architecture][-2:]
             if len(pair) == 2:
                 check_members_differ(*(self._build(index, derive_seed(seed, "member", index)) for index in pair))
+
+    def _training_seed(self, index: int, seed: int, how: How) -> int:
+        """Return the seed of a member's data order and augmentation.
+
+        It differs with what members vary in, because members that an earlier call has trained are known by it.
+        """
+        if how.vary == "both":
+            return derive_seed(seed, "member", index)
+        return derive_seed(seed, how.vary, self._first_alike(index) if how.vary == "initial_values" else index)
+
+    def _initial_seed(self, index: int, seed: int, how: How) -> int:
+        """Return the seed of a member's initial values and dropout."""
+        return derive_seed(seed, "member", self._first_alike(index) if how.vary == "data_order" else index)
+
+    def _first_alike(self, index: int) -> int:
+        """Return the number of the first member of a member's architecture."""
+        key = self._architecture(index)
+        return next(number for number in range(index + 1) if self._architecture(number) == key)
 
     def _network(self, index: int) -> keras.Model:
         """Return the network that members of one architecture take turns in; never the user's own model."""

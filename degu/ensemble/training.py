@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 Engine = Literal["auto", "serial", "stacked"]
 OnFailure = Literal["stop", "continue"]
+Vary = Literal["both", "initial_values", "data_order"]
 Failed = Callable[[int, TrainingError], None]
 Scope = Callable[[int, int], contextlib.AbstractContextManager[Sequence[keras.callbacks.Callback]]]
 
@@ -70,6 +71,7 @@ class How(NamedTuple):
         resume: How often their states are kept, from which interrupted trainings go on; None for not at all.
         on_failure: `"stop"` with the first member whose training fails, or `"continue"` with the others.
         min_members: Fewest members to go on with.
+        vary: What members of one architecture differ in.
     """
 
     engine: Engine = "auto"
@@ -77,6 +79,7 @@ class How(NamedTuple):
     resume: Checkpoints | None = None
     on_failure: OnFailure = "stop"
     min_members: int = 1
+    vary: Vary = "both"
 
 
 def train_members(
@@ -155,6 +158,8 @@ def check_how(how: How, recipes: Sequence[Recipe]) -> None:
         raise EnsembleError(
             f"Expected on_member_failure to be one of {get_args(OnFailure)}. Received: {how.on_failure!r}"
         )
+    if how.vary not in get_args(Vary):
+        raise EnsembleError(f"Expected vary to be one of {get_args(Vary)}. Received: {how.vary!r}")
     if how.min_members > len(recipes):
         raise EnsembleError(
             f"Expected min_members of at most num_ensemble={len(recipes)}. Received: min_members={how.min_members}"

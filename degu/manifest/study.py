@@ -13,6 +13,7 @@ import numpy as np
 
 from degu.data import Splits
 from degu.errors import DataError
+from degu.files import whole, write_json
 from degu.manifest.finding import Finding
 from degu.manifest.rows import ROW_DIGESTS, row_digests
 
@@ -37,10 +38,8 @@ def write_manifest(folder: Path, config: Mapping[str, Any], splits: Splits) -> t
         The manifest, and the digests of the data's rows.
     """
     rows = folder / ROW_DIGESTS
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    partial = rows.with_name(f".{rows.name}.partial.npz")
-    np.savez_compressed(partial, **row_digests(splits))  # type: ignore[arg-type]
-    partial.replace(rows)
+    with whole(rows) as partial:
+        np.savez_compressed(partial, **row_digests(splits))  # type: ignore[arg-type]
     files = sorted(_files(folder))
     manifest = {
         "format": FORMAT,
@@ -48,9 +47,8 @@ def write_manifest(folder: Path, config: Mapping[str, Any], splits: Splits) -> t
         "files": {name: file_digest(folder / name) for name in files},
         "tensors": {name: tensor_digests(folder / name) for name in files if name.endswith(_WEIGHTS)},
     }
-    partial = folder / f".{MANIFEST}.partial"
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return partial.replace(folder / MANIFEST), rows
+    write_json(folder / MANIFEST, manifest)
+    return folder / MANIFEST, rows
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -14,10 +14,18 @@ from degu.errors import ConfigError, DataError, nearest
 from degu.metrics.over_seeds import Estimate, over_seeds, paired_difference
 from degu.report.study import Study, read_study
 
-SETTINGS_OF_NO_CONCERN = ("seed", "name", "device", "tracking", "hydra", "executor", "launcher", "sweeper", "resume")
-"""First parts of settings that are expected to leave the numbers of a study as they are, and the seed."""
+SETTINGS_OF_NO_CONCERN = (
+    *("seed", "name", "device", "tracking", "hydra", "executor", "launcher", "sweeper", "resume"),
+    "ensemble.members",
+)
+"""Settings, alone or with all below, that are expected to leave the numbers of a study as they are, and the seed."""
 
-PAIRS = (("ensemble", "single_mean"), ("student", "single_mean"), ("student", "ensemble"))
+PAIRS = (
+    ("ensemble", "single_mean"),
+    ("student", "single_mean"),
+    ("student", "ensemble"),
+    ("student", "single_left_out"),
+)
 """Models of one study whose difference is estimated."""
 
 DEFAULT = "default"
@@ -55,7 +63,7 @@ class Line(NamedTuple):
 
     Attributes:
         setting: Values of the settings that differ.
-        metric: `<split>/<family>/<metric>`.
+        metric: `<split>/<family>/<metric>`, or `<split>/shift/<set>/<metric>`.
         target: A target, or `mean` over the targets.
         model: `single_mean`, `ensemble`, `student` or another row of the metrics.
         minus: The model whose metric is subtracted; empty for none.
@@ -120,7 +128,7 @@ def lines_of(compared: Compared, patterns: Sequence[str], against: Mapping[str, 
 
     Args:
         compared: The studies.
-        patterns: Which metrics, `<split>/<family>/<metric>`, with `*` and `?`.
+        patterns: Which metrics, `<split>/<family>/<metric>` or `<split>/shift/<set>/<metric>`, with `*` and `?`.
         against: Settings by name. Each setting is also compared with the one that has these values and its own
             otherwise.
 
@@ -128,9 +136,10 @@ def lines_of(compared: Compared, patterns: Sequence[str], against: Mapping[str, 
         ConfigError: When no metric matches, or there is no such setting.
     """
     everything = dict.fromkeys(key for setting in compared.settings for run in setting.metrics.values() for key in run)
-    chosen = [key for key in everything if _matches(key, patterns)]
+    parts = [found for key in everything if (found := _parts(key))]
+    chosen = [found for found in parts if any(fnmatch.fnmatchcase(found.metric, pattern) for pattern in patterns)]
     if not chosen:
-        known = dict.fromkeys(key.rsplit("/", 2)[0] for key in everything)
+        known = dict.fromkeys(found.metric for found in parts)
         raise ConfigError(f"No metric matches {', '.join(patterns)}.{nearest(patterns[0], known)}")
     lines = []
     for setting in compared.settings:
@@ -157,7 +166,7 @@ def _overrides(study: Study) -> dict[str, str]:
     found = {}
     for word in shlex.split(study.provenance.get("command", "")):
         key, is_setting, value = word.lstrip("+~").partition("=")
-        if is_setting and not key.startswith("-") and key.split(".")[0] not in SETTINGS_OF_NO_CONCERN:
+        if is_setting and not key.startswith("-") and not {key, key.split(".")[0]} & set(SETTINGS_OF_NO_CONCERN):
             found[key] = value
     return found
 
@@ -172,23 +181,37 @@ def _value(study: Study, command: Mapping[str, str], key: str) -> str:
     return DEFAULT if node is None or isinstance(node, Mapping) else str(node)
 
 
-def _matches(key: str, patterns: Sequence[str]) -> bool:
-    parts = key.split("/", 4)
-    if len(parts) < 5 or "_minus_" in parts[3] or parts[3] == "single_sd":
-        return False
-    return any(fnmatch.fnmatchcase("/".join(parts[:3]), pattern) for pattern in patterns)
+class _Parts(NamedTuple):
+    """The parts of a flat metric: `test/regression/mse/student/Dev`, or `test/shift/shuffled/mse/student/Dev`."""
+
+    metric: str
+    model: str
+    target: str
+
+    @property
+    def flat(self) -> str:
+        return "/".join(self)
 
 
-def _of_metric(setting: Setting, key: str, chosen: Sequence[str], other: Setting | None, against: str) -> list[Line]:
+def _parts(key: str) -> _Parts | None:
+    """Return the parts of a flat metric; None for one that is no metric of a model."""
+    parts = key.split("/", 5 if key.split("/", 2)[1:2] == ["shift"] else 4)
+    if len(parts) < 5 or "_minus_" in parts[-2] or parts[-2].endswith("_sd"):
+        return None
+    return _Parts("/".join(parts[:-2]), *parts[-2:])
+
+
+def _of_metric(
+    setting: Setting, key: _Parts, chosen: Sequence[_Parts], other: Setting | None, against: str
+) -> list[Line]:
     """Return the lines of one metric, model and target."""
-    split, family, name, model, target = key.split("/", 4)
-    metric = f"{split}/{family}/{name}"
+    metric, model, target = key
     values = _by_seed(setting, key)
     if not values:
         return []
     lines = [Line(setting.values, metric, target, model, "", "", over_seeds(list(values.values())))]
     for minus in (second for first, second in PAIRS if first == model):
-        paired = f"{metric}/{minus}/{target}"
+        paired = key._replace(model=minus)
         if paired in chosen and (found := paired_difference(values, _by_seed(setting, paired))):
             lines.append(Line(setting.values, metric, target, model, minus, "", found))
     if other is not None and other is not setting and (found := paired_difference(values, _by_seed(other, key))):
@@ -196,8 +219,8 @@ def _of_metric(setting: Setting, key: str, chosen: Sequence[str], other: Setting
     return lines
 
 
-def _by_seed(setting: Setting, key: str) -> dict[int, float]:
-    found = {seed: metrics[key] for seed, metrics in setting.metrics.items() if key in metrics}
+def _by_seed(setting: Setting, key: _Parts) -> dict[int, float]:
+    found = {seed: metrics[key.flat] for seed, metrics in setting.metrics.items() if key.flat in metrics}
     return {seed: value for seed, value in found.items() if abs(value) < float("inf")}
 
 

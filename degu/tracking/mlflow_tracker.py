@@ -19,6 +19,7 @@ from degu.tracking.backend import patiently
 from degu.tracking.calls import make
 from degu.tracking.models import Registration
 from degu.tracking.outbox import Outbox
+from degu.tracking.pace import Pace
 from degu.tracking.recorded import Recorded
 from degu.tracking.store import locate, open_experiment
 from degu.tracking.values import accepted_names, chunks, flatten
@@ -28,9 +29,6 @@ logger = logging.getLogger(__name__)
 # Limits of the MLflow REST interface.
 _METRICS_A_CALL = 1000
 _PARAMS_A_CALL = 100
-
-SECONDS_A_CALL = 10.0
-"""Measurements of epochs that are shorter are sent together."""
 
 
 class MLflowTracker:
@@ -82,6 +80,7 @@ class MLflowTracker:
         self._recorded = Recorded()
         self._known: dict[str, Recorded] = {}
         self._sent = 0.0
+        self._pace = Pace()
 
     @property
     def run_id(self) -> str:
@@ -188,8 +187,9 @@ class MLflowTracker:
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Record measurements in one call per thousand.
 
-        Those of an epoch may wait for those of the next ones, for ten seconds at most and never beyond the end of the
-        run: a call of the store takes milliseconds whatever it carries, which short epochs would notice.
+        Those of an epoch may wait for those of the next ones, for a minute at most and never beyond the end of the run,
+        see `degu.tracking.pace`: a call of the store takes milliseconds whatever it carries, which short epochs would
+        notice.
 
         Args:
             values: Numbers by name; NaN is recorded as such, infinity as the largest number. Characters that
@@ -205,7 +205,7 @@ class MLflowTracker:
         new = self._recorded.new(accepted_names(values), step)
         self._recorded.add(new, at)
         self._waiting += [(key, float(value), now, at) for key, value in new.items()]
-        if step is None or time.monotonic() - self._sent >= SECONDS_A_CALL:
+        if step is None or self._pace.is_due(self._sent):
             self._send()
 
     def flush(self) -> None:
@@ -266,6 +266,7 @@ class MLflowTracker:
         waiting, self._waiting, self._sent = self._waiting, [], time.monotonic()
         for chunk in chunks(waiting, _METRICS_A_CALL):
             self._log_batch("log metrics", metrics=chunk, unsure=not self._recorded.is_sure)
+        self._pace.add(time.monotonic() - self._sent)
 
     def _log_batch(self, purpose: str, **entities: Any) -> None:
         self._call({"do": "batch", "run": self._bound_id(), "purpose": purpose, **entities})

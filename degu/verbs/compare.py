@@ -65,7 +65,10 @@ def compare(options: argparse.Namespace) -> int:
     compared = side_by_side(studies)
     lines = lines_of(compared, options.metric or _headlines(studies), against or None)
     if options.output is not None:
-        _write(options.output, as_csv(compared.names, lines))
+        from degu.data.whole import whole_text
+
+        with whole_text(options.output) as file:
+            file.write(as_csv(compared.names, lines))
     if options.figure is not None:
         from degu.report.compared_figures import settings_figure
         from degu.report.drawing import save
@@ -86,13 +89,6 @@ def _settings(texts: Sequence[str]) -> dict[str, str]:
 
 def _headlines(studies: Sequence[Study]) -> list[str]:
     return list(dict.fromkeys(f"test/{study.family}/{study.headline}" for study in studies))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _table(names: Sequence[str], lines: Sequence[Line]) -> str:

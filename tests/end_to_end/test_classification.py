@@ -124,5 +124,5 @@ def test_the_recipe_gives_a_table_of_classification_metrics(degu_run, table):
 
 
 def test_values_that_are_no_labels_are_refused_by_name(degu_run, table):
-    with pytest.raises(AssertionError, match="Target 'strength': expected labels 0 or 1"):
+    with pytest.raises(AssertionError, match="target 'strength': expected labels 0 and 1"):
         degu_run(*arguments(table, "positive", "strength"))

@@ -62,9 +62,10 @@ def test_scenario_3_dynamic_augmentation(augment, tmp_path, monkeypatch):
         names |= {f"x_{name}": one_hot(split.tokens), f"y_{name}": split.targets}
     exec(SCENARIO_3, names)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"deepstarr_evoaug_{index}.weights.h5" for index in range(5)
-    ]
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {
+        f"deepstarr_evoaug_{index}.{kind}" for index in range(5) for kind in ("weights.h5", "training.json")
+    }
     histories = [history.history for history in names["ensemble_history"]]
     assert [history["stage"] for history in histories] == [[1, 2]] * 5
     for history in histories:

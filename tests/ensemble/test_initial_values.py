@@ -5,7 +5,7 @@ import pytest
 from degu import EnsemblerBase, EnsemblerMixed
 from degu.ensemble.fresh import check_members_differ, fresh_model
 from degu.errors import EnsembleError
-from degu.train import train_standard_fun
+from degu.train import Checkpoints, train_standard_fun
 
 NAMES = ["conv", "recurrent", "gated", "nested", "sequential"]
 
@@ -194,3 +194,55 @@ def test_models_that_cannot_be_rebuilt_are_refused(make, message):
         return
     with pytest.raises(EnsembleError, match=f"(?s){message}"):
         fresh_model(base, 0)
+
+
+@pytest.mark.parametrize(
+    ("vary", "same_start", "same_order"),
+    [("both", False, False), ("initial_values", False, True), ("data_order", True, False)],
+)
+def test_members_differ_in_what_is_asked(conv_net, splits, tmp_path, equal, vary, same_start, same_order):
+    starts, orders = [], []
+
+    def look(model, x_train, y_train, validation_data, seed):
+        starts.append(model.get_weights())
+        orders.append(seed)
+
+    train(conv_net(), splits, tmp_path, look, num_ensemble=3, vary=vary)
+    for one, other in ((0, 1), (1, 2), (0, 2)):
+        assert equal(starts[one], starts[other]) is same_start
+        assert (orders[one] == orders[other]) is same_order
+
+
+def test_what_varies_within_each_of_two_architectures(architectures, splits, tmp_path, equal):
+    starts = []
+    ensembler = EnsemblerMixed([architectures["conv"], architectures["sequential"]])
+    x, y = splits.train.tokens, splits.train.targets
+    ensembler.train(
+        x,
+        y,
+        4,
+        lambda model, x_train, y_train, validation_data: starts.append(model.get_weights()),
+        (x, y),
+        tmp_path / "m",
+        vary="data_order",
+    )
+    assert equal(starts[0], starts[2])
+    assert equal(starts[1], starts[3])
+    seeds = [member.seed for member in ensembler.members]
+    assert len(set(seeds)) == 4
+
+
+def test_members_trained_under_another_choice_are_not_kept(conv_net, splits, tmp_path):
+    calls = []
+
+    def count(model, x_train, y_train, validation_data):
+        calls.append(1)
+
+    for vary in ("both", "both", "data_order", "initial_values"):
+        train(conv_net(), splits, tmp_path, count, vary=vary, overwrite=True, resume=Checkpoints())
+    assert len(calls) == 6
+
+
+def test_an_unknown_choice_of_what_varies_is_refused(conv_net, splits, tmp_path):
+    with pytest.raises(EnsembleError, match="vary to be one of"):
+        train(conv_net(), splits, tmp_path, vary="order")

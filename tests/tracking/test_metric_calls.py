@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from degu.errors import TrackingError
-from degu.tracking import mlflow_tracker
+from degu.tracking import pace
 
 
 @pytest.fixture
@@ -36,11 +36,26 @@ def test_short_epochs_are_sent_together_at_the_end(local, read, calls):
 
 
 def test_long_epochs_are_sent_at_once(local, read, calls, monkeypatch):
-    monkeypatch.setattr(mlflow_tracker, "SECONDS_A_CALL", 0.0)
+    monkeypatch.setattr(pace, "SHORTEST_WAIT", 0.0)
+    monkeypatch.setattr(pace, "LARGEST_SHARE", 1.0)
     with local.start("member-00") as run:
         for epoch in range(3):
             run.metrics({"loss": 1.0}, step=epoch)
             assert calls == [1] * (epoch + 1)
+
+
+def test_a_slow_store_is_sent_to_less_often(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(pace.time, "monotonic", lambda: now)
+    own = pace.Pace()
+    now = 200.0
+    assert own.is_due(last=189.0)
+    assert not own.is_due(last=191.0)
+    own.add(0.5)  # of 100 s
+    assert not own.is_due(last=189.0)
+    assert own.is_due(last=139.0)
+    now = 400.0  # 0.5 of 300 s is little enough again
+    assert own.is_due(last=389.0)
 
 
 def test_measurements_of_the_whole_run_are_sent_at_once_with_those_that_wait(local, calls):
