@@ -190,7 +190,7 @@ def main() -> None:
     if "equality" in asked.parts:
         difference = agreement(asked.length, asked.batch)
         result["largest_relative_difference_after_a_step_in_float64"] = difference
-        scores = accuracy(asked.members, epochs=30)
+        scores = accuracy(asked.members, epochs=12)
         result["pearson"] = {name: value._asdict() for name, value in scores.items()}
         print(f"\nlargest relative difference of a weight after one step, float64: {difference:.1e}")
         print(table(("test Pearson r, simulated assay", "mean", "SD of members"), [(n, *v) for n, v in scores.items()]))

@@ -4,7 +4,7 @@
     python benchmarks/fuzz/readers.py table corpus/ -max_total_time=600 -max_len=4096 -artifact_prefix=found/
 
 The first argument names a reader (see READERS), the others are libFuzzer's. A corpus that is empty is seeded with small
-valid files. What was found once is a test in tests/data/test_fuzzed_files.py.
+valid files. What is found belongs in tests/hardening/test_bad_data.py.
 """
 
 from __future__ import annotations

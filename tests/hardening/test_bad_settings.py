@@ -49,6 +49,8 @@ SETTINGS = {
         "no argument 'max_epoch'. Did you mean 'max_epochs'",
     ),
     "no such folder": (["--config-dir", "nowhere"], "Expected --config-dir to name a folder. Received: 'nowhere'"),
+    "no server": (["tracking.uri=http://127.0.0.1:9"], "Expected an MLflow server at http://127.0.0.1:9"),
+    "store of a kernel": (["tracking.root=/proc/mlruns"], "/proc/mlruns"),
     "output of a kernel": (["hydra.run.dir=/proc/out"], "Expected files that can be read and written. .*/proc/out"),
 }
 

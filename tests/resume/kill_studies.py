@@ -117,7 +117,8 @@ def check_runs(folder):
         assert run.info.status == "FINISHED", f"{name} is {run.info.status}"
         for key in run.data.metrics:
             steps = [metric.step for metric in client.get_metric_history(run_id, key)]
-            assert len(steps) == len(set(steps)), f"{name}: {key} at {steps}"
+            # every sitting has seconds of its own
+            assert len(steps) == len(set(steps)) or key.startswith("seconds/"), f"{name}: {key} at {steps}"
             if key == "train/loss":
                 assert sorted(steps) == list(range(4)), f"{name}: {key} at {steps}"
 

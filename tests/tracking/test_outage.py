@@ -274,3 +274,46 @@ def test_a_full_disk_may_pass(error):
 
     with pytest.raises(Unreachable):
         patiently(fail, "log metrics")
+
+
+@pytest.mark.slow
+def test_a_whole_study_outlives_its_server(server, tmp_path):
+    settings = [
+        *("experiment=smoke", "device=cpu", "data.num_train=64", "data.num_valid=30", "data.num_test=40"),
+        *("data.length=40", "model.filters=[4]", "model.dense=4", "ensemble.num_ensemble=2", "ensemble.engine=serial"),
+        *("trainer.max_epochs=40", "trainer.es_patience=40", "distill.trainer.max_epochs=20", "evaluation=brief"),
+        *(f"tracking.uri={server.uri}", "tracking.experiment=whole", "hydra.run.dir=study"),
+    ]
+    code = "import sys; from degu.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "run", *settings]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as study:
+        heard = []
+
+        def wait_for(words):
+            for line in study.stderr:
+                heard.append(line)
+                if words in line:
+                    return
+            pytest.fail("".join(heard))
+
+        wait_for("member 1/2: epoch 3/")
+        server.kill()
+        wait_for("student: epoch 3/")
+        server.start()
+        out, err = study.communicate(timeout=300)
+    assert study.returncode == 0, "".join(heard) + err
+    summary = json.loads(out.splitlines()[-1])
+    sync_study(tmp_path / "study")
+    client = load_client(server.uri)
+    run = client.get_run(summary["run_id"])
+    found = children(client, run)
+    assert set(found) == {"member-00", "member-01", "student"}
+    assert {each.info.status for each in [run, *found.values()]} == {"FINISHED"}
+    results = json.loads((tmp_path / "study" / "results.json").read_text())
+    recorded = run.data.metrics
+    assert {key: recorded[key] for key in results["metrics"]} == pytest.approx(results["metrics"])
+    for name, child in found.items():
+        history = json.loads((tmp_path / "study" / "histories" / f"{name}.json").read_text())
+        losses = [value for _, value in series(client, child.info.run_id, "train/loss")]
+        assert losses == pytest.approx(history["loss"])
+        assert len(losses) >= 10
