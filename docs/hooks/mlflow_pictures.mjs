@@ -24,7 +24,9 @@ const tag = (run, key) => run.data.tags.find(each => each.key === key)?.value
 const { experiments } = await api('experiments/search', { max_results: 100 })
 const experiment = experiments.find(each => each.name === 'degu').experiment_id
 const search = async filter => (await api('runs/search', { experiment_ids: [experiment], filter, max_results: 200 })).runs ?? []
-const [sweep] = await search("tags.`degu.kind` = 'sweep'")
+// the newest sweep that has ended, or the one that SWEEP names
+const named = process.env.SWEEP ? ` and attributes.run_name = '${process.env.SWEEP}'` : " and attributes.status = 'FINISHED'"
+const [sweep] = await search(`tags.\`degu.kind\` = 'sweep'${named}`)
 const studies = await search(`tags.mlflow.parentRunId = '${sweep.info.run_id}'`)
 const best = studies.find(run => tag(run, 'degu.best') === 'true')
 const members = await search(`tags.mlflow.parentRunId = '${best.info.run_id}'`)
@@ -47,9 +49,13 @@ const open = async (path, text) => {
     for (const button of await page.getByRole('button', { name: label, exact: true }).all())
       if (await button.isVisible()) await button.click({ timeout: 2000 }).catch(() => {})
 }
-const picture = async (name, path, text) => {
+const picture = async (name, path, text, search = '') => {
   if (only && only !== name) return
   await open(path, text)
+  if (search) {
+    await page.getByPlaceholder('Search metric charts').fill(search)
+    await page.waitForTimeout(Number(process.env.SETTLE_MS ?? 6000))
+  }
   // where the artifacts lie on one computer is nobody's business
   await page.getByText(/^Path:/).evaluateAll(found => found.forEach(each => { each.style.visibility = 'hidden' }))
   await page.screenshot({ path: join(folder, `mlflow_${name}.png`) })
@@ -64,13 +70,15 @@ const order = `orderByKey=metrics.%60${encodeURIComponent(objective)}%60&orderBy
 await picture('runs', `experiments/${experiment}/runs?searchFilter=${filter}&${order}`, best.info.run_name.slice(0, 12))
 
 // the same as charts
-await picture('charts', `experiments/${experiment}/runs?searchFilter=${filter}&${order}&compareRunsMode=CHART`, 'Training runs')
+await picture('charts', `experiments/${experiment}/runs?searchFilter=${filter}&${order}&compareRunsMode=CHART`, 'Training runs', 'test/regression/pearson_r/(student|ensemble|single_mean)/mean')
 
 // side by side, in MLflow's own parallel coordinates
 await picture('compare', compare(studies), 'Parallel')
 
 // histories of the networks of the best study
-await picture('members', `experiments/${experiment}/runs?searchFilter=${encodeURIComponent(`tags.mlflow.parentRunId = '${best.info.run_id}'`)}&compareRunsMode=CHART`, 'Training runs')
+const networks = members.filter(run => run.data.metrics?.some(each => each.key === 'valid/loss'))
+const quoted = value => encodeURIComponent(JSON.stringify(value))
+await picture('members', `metric?runs=${list(networks)}&experiments=${quoted([experiment])}&metric=${quoted('valid/loss')}&plot_metric_keys=${quoted(['valid/loss'])}&x_axis=step`, 'valid/loss')
 
 // the sweep's own run: figure and tables among its artifacts
 await picture('sweep', `experiments/${experiment}/runs/${sweep.info.run_id}/artifacts/figures/parallel_coordinates.png`, 'sweep.json')
