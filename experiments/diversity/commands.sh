@@ -4,7 +4,9 @@
 set -euo pipefail
 OUT=${OUT:-$(dirname "${BASH_SOURCE[0]}")}
 
-degu run -m 'experiment=glob(evidence_diversity_*)' 'seed=range(0,5)' hydra.sweep.dir=outputs/evidence_diversity "$@"
+of=evidence_diversity
+degu run -m "experiment=${of}_both,${of}_initial_values,${of}_data_order,${of}_augmentation,${of}_architectures" \
+    'seed=range(0,5)' hydra.sweep.dir=outputs/evidence_diversity "$@"
 degu compare outputs/evidence_diversity --against experiment=evidence_diversity_both \
     --output "$OUT/results.csv" --figure "$OUT/pearson" \
     --metric test/regression/pearson_r --metric 'test/uncertainty_epistemic/ause' \
