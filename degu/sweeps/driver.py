@@ -140,7 +140,7 @@ class Driver:
             jobs: Which of its jobs.
             run: The sweep's run.
         """
-        size = self.options.batch_size or len(jobs)
+        size = self.options.batch_size or max(len(jobs), 1)
         for start in range(0, len(jobs), size):
             batch = list(jobs[start : start + size])
             self._schedule(sweep, batch, run)

@@ -167,6 +167,17 @@ def test_the_same_command_runs_what_failed_and_nothing_else(first, again, folder
     assert [job["attempts"] for job in jobs] == [1, 2, 1, 2]
 
 
+def test_a_finished_sweep_is_left_as_it_is(tmp_path):
+    command = ["-m", *TINY, HERE, "seed=0", "tracking=none", "ensemble.num_ensemble=2"]
+    done = run(tmp_path, *command)
+    repeated = run(tmp_path, *command)
+    assert done.code == repeated.code == 0
+    assert "1 of 1 jobs in" in repeated.err
+    assert "started" not in repeated.err
+    assert repeated.lines[-1] == done.lines[-1]
+    assert repeated.weights == done.weights
+
+
 def test_the_command_that_is_printed_runs_failed_jobs_alone(place, first, again):
     lines = first.err.splitlines()
     command = shlex.split(lines[lines.index("Run them again, and nothing else, with") + 1])
