@@ -167,8 +167,13 @@ def _overrides(study: Study) -> dict[str, str]:
     for word in shlex.split(study.provenance.get("command", "")):
         key, is_setting, value = word.lstrip("+~").partition("=")
         if is_setting and not key.startswith("-") and not {key, key.split(".")[0]} & set(SETTINGS_OF_NO_CONCERN):
-            found[key] = value
+            found[key] = _spelt(value)
     return found
+
+
+def _spelt(value: str) -> str:
+    """Return a value as YAML spells it, whoever wrote it."""
+    return {"True": "true", "False": "false", "None": "null"}.get(value, value)
 
 
 def _value(study: Study, command: Mapping[str, str], key: str) -> str:
@@ -178,7 +183,7 @@ def _value(study: Study, command: Mapping[str, str], key: str) -> str:
     node: Any = study.config
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
-    return DEFAULT if node is None or isinstance(node, Mapping) else str(node)
+    return DEFAULT if node is None or isinstance(node, Mapping) else _spelt(str(node))
 
 
 class _Parts(NamedTuple):

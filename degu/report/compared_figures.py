@@ -19,6 +19,7 @@ COLOURS = {"single_mean": GREY, **ROW_COLOURS}
 OTHERS = (GREEN, PURPLE, SKY, BLACK)
 MEAN = "mean"
 """Stands for the mean over targets."""
+ACRONYMS = ("auroc", "ause", "crps", "ence", "mse", "nll", "rmse")
 NAMES = {"single_mean": "single models"}
 
 
@@ -42,7 +43,7 @@ def settings_figure(names: Sequence[str], lines: Sequence[Line], metric: str) ->
     width = 1.6 + (3.2 if len(targets) > 1 else 4.6) * len(targets)
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
     axes = figure.subplots(1, len(targets), sharey=not is_curve, squeeze=False)[0]
-    label = LABELS.get(metric.rpartition("/")[2], metric)
+    label = _metric_label(metric)
     for axis, target in zip(axes, targets, strict=True):
         own = [line for line in drawn if line.target == target]
         axis.set_title("mean over targets" if target == MEAN else short(target), fontsize=10)
@@ -59,6 +60,13 @@ def settings_figure(names: Sequence[str], lines: Sequence[Line], metric: str) ->
         axes[0].invert_yaxis()
     legend(axes[-1])
     return figure
+
+
+def _metric_label(metric: str) -> str:
+    """Return a metric in words: `Pearson r`, or `epistemic auroc, shuffled`."""
+    _, *place, name = metric.split("/")
+    words = LABELS.get(name) or " ".join(w.upper() if w in ACRONYMS else w for w in name.split("_"))
+    return f"{words}, {place[1].replace('_', ' ')}" if len(place) > 1 else words
 
 
 def _targets(lines: Sequence[Line], settings: Sequence[tuple[str, ...]]) -> list[str]:

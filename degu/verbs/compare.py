@@ -63,7 +63,8 @@ def compare(options: argparse.Namespace) -> int:
     against = _settings(options.against)
     studies = find_studies(options.folders)
     compared = side_by_side(studies)
-    lines = lines_of(compared, options.metric or _headlines(studies), against or None)
+    patterns = options.metric or _headlines(studies)
+    lines = lines_of(compared, patterns, against or None)
     if options.output is not None:
         from degu.data.whole import whole_text
 
@@ -73,7 +74,8 @@ def compare(options: argparse.Namespace) -> int:
         from degu.report.compared_figures import settings_figure
         from degu.report.drawing import save
 
-        save(settings_figure(compared.names, lines, lines[0].metric), options.figure.parent, options.figure.name)
+        shown = lines_of(compared, patterns[:1])
+        save(settings_figure(compared.names, shown, shown[0].metric), options.figure.parent, options.figure.name)
     sys.stdout.write(_table(compared.names, lines) + "\n")
     return 0
 

@@ -69,6 +69,49 @@ def test_seeds_are_repetitions_and_settings_are_kept_apart(studies, tmp_path, ca
     assert "single models" in (tmp_path / "a" / "figure.svg").read_text()
 
 
+def test_the_figure_shows_the_metric_that_is_asked_for_first(studies, tmp_path):
+    for seed in (0, 1):
+        studies(seed, "data=table", (0.6, 0.66, 0.65))
+    asked = ["--metric", "test/uncertainty_total/crps", "--metric", "test/regression/pearson_r"]
+    assert main(["compare", str(tmp_path / "outputs"), *asked, "--figure", str(tmp_path / "figure")]) == 0
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert "CRPS" in drawn
+    assert "Pearson" not in drawn
+
+
+def test_a_number_in_which_studies_differ_is_an_axis(studies, tmp_path):
+    for seed in (0, 1):
+        for fraction in (0.1, 0.5, 1.0):
+            studies(seed, f"downsample.fraction={fraction}", (0.5 + fraction / 10, 0.66, 0.65))
+    assert main(["compare", str(tmp_path / "outputs"), "--figure", str(tmp_path / "figure")]) == 0
+    assert "downsample.fraction" in (tmp_path / "figure.svg").read_text()
+
+
+def test_true_is_true_however_it_is_spelt(studies, tmp_path, capsys):
+    for seed in (0, 1):
+        studies(seed, "distill.standardize=True", (0.6, 0.66, 0.65))
+        studies(seed, "distill.standardize=false", (0.6, 0.66, 0.63))
+    assert main(["compare", str(tmp_path / "outputs"), "--against", "distill.standardize=true"]) == 0
+    assert "student - [distill.standardize=true]" in capsys.readouterr().out
+
+
+def test_shifted_sets_are_metrics_like_others(studies, tmp_path, capsys):
+    for seed in (0, 1):
+        folder = studies(seed, "data=table", (0.6, 0.66, 0.65))
+        results = json.loads((folder / "results.json").read_text())
+        for row, value in (("ensemble", 0.5), ("student", 0.4 + seed / 10)):
+            results["metrics"][f"test/shift/shuffled/epistemic_auroc/{row}/a/b"] = value
+        (folder / "results.json").write_text(json.dumps(results))
+    output = tmp_path / "results.csv"
+    asked = ["--metric", "test/shift/*/epistemic_auroc", "-o", str(output)]
+    assert main(["compare", str(tmp_path / "outputs"), *asked]) == 0
+    found = {(row["model"], row["minus"]): row for row in rows_of(output)}
+    assert set(found) == {("ensemble", ""), ("student", ""), ("student", "ensemble")}
+    assert {row["metric"] for row in found.values()} == {"test/shift/shuffled/epistemic_auroc"}
+    assert {row["target"] for row in found.values()} == {"a/b"}
+    assert float(found["student", "ensemble"]["mean"]) == pytest.approx(-0.05)
+
+
 def test_settings_against_one_of_them(studies, tmp_path, capsys):
     for seed in (0, 1):
         studies(seed, "downsample.fraction=1.0", (0.6, 0.66, 0.65))
