@@ -36,7 +36,7 @@ def test_every_evaluation_configures_what_there_is(name):
     settings = composed(f"evaluation={name}").evaluation
     assert set(OFF) <= set(settings)
     arguments = inspect.signature(shifted_sets).parameters.keys()
-    assert {key for key in settings.shift if not key.startswith("_")} <= arguments
+    assert {key for key in settings.shift or () if not key.startswith("_")} <= arguments
     assert settings.calibration is None or set(settings.calibration.methods) <= set(METHODS)
 
 
