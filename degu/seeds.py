@@ -29,6 +29,20 @@ def derive_seed(seed: int, *path: str | int) -> int:
     return int(state[0] >> 1)
 
 
+def training_seed(seed: int, index: int, vary: str = "both") -> int:
+    """Return the seed of a member's data order and augmentation, by which its weights are known as well.
+
+    Args:
+        seed: The study's seed.
+        index: Number of the member.
+        vary: What members differ in: `"both"`, `"initial_values"` or `"data_order"`. The seed differs with it, so that
+            a member trained under one is not taken for that of another.
+    """
+    if vary == "both":
+        return derive_seed(seed, "member", index)
+    return derive_seed(seed, vary, 0 if vary == "initial_values" else index)
+
+
 @contextlib.contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
     """Run a block with every global random state set by `seed`, and put Python's and NumPy's states back after it.

@@ -19,7 +19,7 @@ from degu.ensemble.training import MemberExecutor
 from degu.errors import ConfigError
 from degu.models.heads import LINEAR, Head
 from degu.recording import Recorder, member_name
-from degu.seeds import derive_seed
+from degu.seeds import derive_seed, training_seed
 from degu.train import Checkpoints
 from degu.train.records import history_of, read_record
 
@@ -173,7 +173,8 @@ def distill_student(
 
 def network_seeds(config: DictConfig, members: int) -> dict[str, int]:
     """Return the seeds of a study's networks by name: those of so many members, `member-00` ..., then `student`."""
-    seeds = {member_name(index): derive_seed(config.seed, "member", index) for index in range(members)}
+    vary = config.ensemble.vary
+    seeds = {member_name(index): training_seed(config.seed, index, vary) for index in range(members)}
     return {**seeds, "student": derive_seed(config.seed, "student")}
 
 

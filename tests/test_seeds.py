@@ -4,8 +4,11 @@ import random
 import keras
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 
-from degu.seeds import derive_seed, seeded
+from degu.config import config_dir
+from degu.seeds import derive_seed, seeded, training_seed
+from degu.stages import network_seeds
 
 
 def test_streams_of_one_study_differ():
@@ -67,3 +70,12 @@ def test_states_of_the_caller_survive(seed):
             np.random.rand()  # noqa: NPY002
         raise KeyError
     assert (random.random(), np.random.rand()) == expected  # noqa: NPY002
+
+
+@pytest.mark.parametrize("vary", ["both", "initial_values", "data_order"])
+def test_a_study_records_the_seeds_that_its_members_are_trained_with(vary):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = compose("config", overrides=[f"ensemble.vary={vary}", "seed=3"])
+    seeds = network_seeds(config, 2)
+    assert list(seeds) == ["member-00", "member-01", "student"]
+    assert [seeds["member-00"], seeds["member-01"]] == [training_seed(3, index, vary) for index in range(2)]

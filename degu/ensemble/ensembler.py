@@ -25,7 +25,7 @@ from degu.ensemble.training import How, MemberExecutor, NewMember, check_how, ke
 from degu.errors import EnsembleError, TrainingError
 from degu.metrics import eval_regression
 from degu.models.heads import Column, output_columns
-from degu.seeds import derive_seed
+from degu.seeds import derive_seed, training_seed
 from degu.train.batches import sequences
 from degu.train.call import check_arguments
 from degu.train.network import Recipe, TrainingSet
@@ -212,7 +212,7 @@ class Ensembler(abc.ABC):
             NewMember(
                 index=index,
                 name=f"member {index - first + 1}/{len(recipes)}",
-                seed=self._training_seed(index, seed, how),
+                seed=training_seed(seed, index, how.vary),
                 recipe=recipe,
                 path=path,
                 architecture=self._architecture(index),
@@ -281,23 +281,12 @@ class Ensembler(abc.ABC):
             if len(pair) == 2:
                 check_members_differ(*(self._build(index, derive_seed(seed, "member", index)) for index in pair))
 
-    def _training_seed(self, index: int, seed: int, how: How) -> int:
-        """Return the seed of a member's data order and augmentation.
-
-        It differs with what members vary in, because members that an earlier call has trained are known by it.
-        """
-        if how.vary == "both":
-            return derive_seed(seed, "member", index)
-        return derive_seed(seed, how.vary, self._first_alike(index) if how.vary == "initial_values" else index)
-
     def _initial_seed(self, index: int, seed: int, how: How) -> int:
-        """Return the seed of a member's initial values and dropout."""
-        return derive_seed(seed, "member", self._first_alike(index) if how.vary == "data_order" else index)
-
-    def _first_alike(self, index: int) -> int:
-        """Return the number of the first member of a member's architecture."""
+        """Return the seed of a member's initial values and dropout; its architecture's, if only data orders vary."""
+        if how.vary != "data_order":
+            return derive_seed(seed, "member", index)
         key = self._architecture(index)
-        return next(number for number in range(index + 1) if self._architecture(number) == key)
+        return derive_seed(seed, "member", next(i for i in range(index + 1) if self._architecture(i) == key))
 
     def _network(self, index: int) -> keras.Model:
         """Return the network that members of one architecture take turns in; never the user's own model."""

@@ -63,7 +63,7 @@ def settings_figure(names: Sequence[str], lines: Sequence[Line], metric: str) ->
 
 
 def _metric_label(metric: str) -> str:
-    """Return a metric in words: `Pearson r`, or `epistemic auroc, shuffled`."""
+    """Return a metric in words: `Pearson r`, or `epistemic AUROC, shuffled`."""
     _, *place, name = metric.split("/")
     words = LABELS.get(name) or " ".join(w.upper() if w in ACRONYMS else w for w in name.split("_"))
     return f"{words}, {place[1].replace('_', ' ')}" if len(place) > 1 else words

@@ -5,6 +5,7 @@ import pytest
 from degu import EnsemblerBase, EnsemblerMixed
 from degu.ensemble.fresh import check_members_differ, fresh_model
 from degu.errors import EnsembleError
+from degu.seeds import training_seed
 from degu.train import Checkpoints, train_standard_fun
 
 NAMES = ["conv", "recurrent", "gated", "nested", "sequential"]
@@ -208,6 +209,7 @@ def test_members_differ_in_what_is_asked(conv_net, splits, tmp_path, equal, vary
         orders.append(seed)
 
     train(conv_net(), splits, tmp_path, look, num_ensemble=3, vary=vary)
+    assert orders == [training_seed(0, index, vary) for index in range(3)]  # what a study records
     for one, other in ((0, 1), (1, 2), (0, 2)):
         assert equal(starts[one], starts[other]) is same_start
         assert (orders[one] == orders[other]) is same_order
