@@ -14,7 +14,7 @@ from degu.errors import DataError, TrackingError
 from degu.exchange.archives import archive_stem, pack, plain_files
 from degu.exchange.records import RUNS, write_records
 from degu.stored import plain_config
-from degu.tracking.fetching import fetch_study
+from degu.tracking.fetching import LARGE, Located, located_study
 from degu.tracking.protocol import KIND_TAG, OBJECTIVE_TAG
 from degu.tracking.trees import Point, RunRecord, read_tree
 from degu.tracking.values import accepted_names, family, flatten
@@ -69,12 +69,8 @@ def export_study(study: str, target: Path, uri: str | None = None, root: str | P
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".degu-export-") as place:
         home = Path(place) / "study"
         home.mkdir()
-        folder = Path(study).expanduser()
-        if folder.is_dir():
-            records = _copy(folder, home, uri, root)
-        else:
-            run_id = fetch_study(study, home, uri, root, whole=True)
-            records = read_tree(run_id, uri, root)
+        with located_study(study, uri, root, LARGE) as found:
+            records = _copy(found, home, uri, root)
         write_records(home, records)
         _write_readme(home, records[0])
         if archive_stem(target):
@@ -83,7 +79,8 @@ def export_study(study: str, target: Path, uri: str | None = None, root: str | P
         return home.rename(target)
 
 
-def _copy(folder: Path, home: Path, uri: str | None, root: str | Path) -> list[RunRecord]:
+def _copy(found: Located, home: Path, uri: str | None, root: str | Path) -> list[RunRecord]:
+    folder = found.folder
     if not (folder / "results.json").is_file():
         raise DataError(f"{folder}: expected the folder of a finished study, with results.json, received none.")
     for path in plain_files(folder):
@@ -91,6 +88,8 @@ def _copy(folder: Path, home: Path, uri: str | None, root: str | Path) -> list[R
         if place.parts[0] not in _NOT_EXPORTED:
             (home / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, home / place)
+    if found.run_id:
+        return read_tree(found.run_id, uri, root)
     state = _json(folder / "study.json")
     run_id = state.get("runs", {}).get("study")
     if run_id:

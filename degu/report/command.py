@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +33,10 @@ def report(options: argparse.Namespace) -> int:
         DeguError: When there is no such study.
     """
     from degu.report.page import write_report
+    from degu.tracking.fetching import located_study
 
-    folder = Path(options.study)
-    if folder.is_dir():
-        path = write_report(folder, options.output)
-    else:
-        from degu.tracking.fetching import fetch_study
-
-        with tempfile.TemporaryDirectory() as fetched:
-            run_id = fetch_study(options.study, Path(fetched), options.tracking_uri, options.root)
-            path = write_report(Path(fetched), options.output or Path(f"report-{run_id[:12]}.html"))
+    with located_study(options.study, options.tracking_uri, options.root) as (folder, run_id):
+        own = Path(f"report-{run_id[:12]}.html") if run_id else None
+        path = write_report(folder, options.output or own)
     sys.stdout.write(f"{path}\n")
     return 0

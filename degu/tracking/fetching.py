@@ -2,24 +2,80 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from degu.errors import TrackingError
+from degu.errors import DataError, TrackingError
 from degu.tracking.backend import patiently
-from degu.tracking.queries import members_of, show_study
+from degu.tracking.queries import SHORTEST_PREFIX, members_of, show_study
 from degu.tracking.store import connect, locate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_NOT_NEEDED = ("predictions", "student", "weights")
+    from degu.tracking.queries import StudySummary
+
+LARGE = ("predictions", "student", "weights")
+"""Folders of a study that are fetched on request only."""
+
+
+class Located(NamedTuple):
+    """Where a study is.
+
+    Attributes:
+        folder: Its folder, as `degu run` leaves one.
+        run_id: The run that it was fetched from; empty for a folder of the user's.
+    """
+
+    folder: Path
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """What to call it: its run, or its folder."""
+        return self.run_id or self.folder.resolve().name
+
+
+@contextmanager
+def located_study(
+    study: str | Path, uri: str | None = None, root: str | Path = "mlruns", also: Collection[str] = ()
+) -> Iterator[Located]:
+    """Yield the folder of a study that is named by its folder, or by its run.
+
+    Args:
+        study: The folder; or the identifier of the run, or its first 6 or more characters, whose files are fetched into
+            a temporary folder, which is removed at the end.
+        uri: Tracking URI of the run; `None` for the local store.
+        root: Folder of the local store.
+        also: Which of the folders `LARGE` are needed.
+
+    Raises:
+        DataError: If it is neither.
+        TrackingError: As `fetch_study`.
+    """
+    folder = Path(study).expanduser()
+    if folder.is_dir():
+        yield Located(folder, "")
+        return
+    if folder.exists() or not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},}}", str(study)):
+        raise DataError(
+            f"{study}: expected the output folder of a study (output_dir in the last line of degu run), or its run id "
+            f"(the first {SHORTEST_PREFIX} characters will do; degu runs list shows them), received "
+            f"{'a file' if folder.exists() else 'neither'}."
+        )
+    with tempfile.TemporaryDirectory(prefix="degu-study-") as place:
+        home = Path(place) / str(study)
+        home.mkdir()
+        yield Located(home, fetch_study(str(study), home, uri, root, also))
 
 
 def fetch_study(
-    run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns", *, whole: bool = False
+    run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns", also: Collection[str] = ()
 ) -> str:
     """Fetch a study's files and its networks' histories.
 
@@ -28,30 +84,38 @@ def fetch_study(
         folder: Where to put them, as they lie in the output folder of a study.
         uri: Tracking URI; `None` for the local store.
         root: Folder of the local store.
-        whole: Fetch weights and cached predictions too.
+        also: Which of the folders `LARGE` are fetched too.
 
     Returns:
         The whole identifier.
 
     Raises:
-        TrackingError: If the store cannot be used, there is not exactly one such run, or it recorded no results.
+        TrackingError: If the store cannot be used, there is not exactly one such run, or it recorded no results, or not
+            what is asked for.
     """
     study = show_study(run_id, uri, root)
     found = study.summary.run_id
-    if "results.json" not in study.artifacts:
-        raise TrackingError(
-            f"Expected the run of a finished study, received {found} ({study.summary.name}, {study.summary.status}), "
-            "which recorded no results.json. `degu runs list` shows the studies."
-        )
     client = connect(locate(uri, root))
+    if "results.json" not in study.artifacts:
+        raise _without("results.json", study.summary, client)
     for path in dict.fromkeys(artifact.split("/")[0] for artifact in study.artifacts):
-        if whole or path not in _NOT_NEEDED:
+        if path not in LARGE or path in also:
             _fetch(client, found, path, folder)
     for child in study.children:
         _fetch_all(client, child.run_id, "history", folder / "histories")
-        if whole:
+        if "weights" in also:
             _fetch_all(client, child.run_id, "weights", folder / "weights")
+    if "weights" in also and not any((folder / "weights").glob("*.h5")):
+        raise _without("weights", study.summary, client)
     return found
+
+
+def _without(what: str, study: StudySummary, client: MlflowClient) -> TrackingError:
+    place = patiently(lambda: client.get_run(study.run_id), "read a run").info.artifact_uri
+    return TrackingError(
+        f"Expected the run of a finished study, received {study.run_id} ({study.name}, {study.status}), which recorded "
+        f"no {what}, or whose files are no longer at {place}. `degu runs list` shows the studies."
+    )
 
 
 def fetch_weights(run_id: str, folder: Path, uri: str | None = None, root: str | Path = "mlruns") -> list[Path]:

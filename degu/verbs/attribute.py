@@ -68,7 +68,9 @@ def add_attribute(verbs: Any) -> None:
     parser.add_argument("--num-references", type=positive, default=20, help="of expected gradients (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the references (default: 0)")
     parser.add_argument("--logos", type=int, default=3, help="sequences that are drawn (default: 3)")
-    parser.add_argument("-o", "--output", type=Path, help="folder (default: attribution/... in the study's folder)")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="folder (default: attribution/... in the study's folder; of a run id, here)"
+    )
     parser.set_defaults(action=attribute)
 
 
@@ -83,20 +85,28 @@ def attribute(options: argparse.Namespace) -> int:
     file = None
     if options.sequences is not None:
         file = open_sequences(options.sequences, options.genome, options.sequence_column, options.id)
-    study = open_study(options)
+    with open_study(options) as (study, run_id):
+        targets, home = _attribute(options, study, Path() if run_id else study.folder, file)
+    sys.stdout.write(json.dumps({"output": str(home), "targets": list(targets)}) + "\n")
+    return 0
+
+
+def _attribute(
+    options: argparse.Namespace, study: TrainedStudy, here: Path, file: SequenceFile | None
+) -> tuple[tuple[str, ...], Path]:
+    """Write the maps of a study; returns targets and folder."""
     if options.target is not None and options.target not in study.names:
         raise ConfigError(
             f"There is no target {options.target!r}.{nearest(options.target, study.names)} "
             f"There are: {', '.join(study.names)}"
         )
-    home = options.output or study.folder / "attribution" / f"{options.model}_{options.method}_{options.column}"
+    home = options.output or here / "attribution" / f"{options.model}_{options.method}_{options.column}"
     networks = study.ensembler.load_members() if options.model == "ensemble" else []
     targets = study.names if options.target is None else (options.target,)
     for target, sequences in _sequences(options, study, targets, file):
         outputs = _outputs(options, study, networks, study.names.index(target))
         _write(options, home / _word(target), target, sequences, outputs)
-    sys.stdout.write(json.dumps({"output": str(home), "targets": list(targets)}) + "\n")
-    return 0
+    return tuple(targets), home
 
 
 def _word(name: str) -> str:

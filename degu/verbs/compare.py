@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from degu.verbs.options import add_store
+
 if TYPE_CHECKING:
     from degu.report.compared import Line
     from degu.report.study import Study
@@ -33,7 +35,10 @@ def add_compare(verbs: Any) -> None:
     parser = verbs.add_parser(
         "compare", help=HELP, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a study, or with studies below")
+    parser.add_argument(
+        "studies", nargs="+", metavar="STUDY", help="its folder, a folder with studies below, or its run id"
+    )
+    add_store(parser)
     parser.add_argument(
         "--metric",
         action="append",
@@ -58,10 +63,10 @@ def compare(options: argparse.Namespace) -> int:
     Raises:
         DeguError: When there are no such studies, metrics or settings.
     """
-    from degu.report.compared import as_csv, find_studies, lines_of, side_by_side
+    from degu.report.compared import as_csv, lines_of, side_by_side
 
     against = _settings(options.against)
-    studies = find_studies(options.folders)
+    studies = [study for place in options.studies for study in _found(options, place)]
     compared = side_by_side(studies)
     patterns = options.metric or _headlines(studies)
     lines = lines_of(compared, patterns, against or None)
@@ -78,6 +83,14 @@ def compare(options: argparse.Namespace) -> int:
         save(settings_figure(compared.names, shown, shown[0].metric), options.figure.parent, options.figure.name)
     sys.stdout.write(_table(compared.names, lines) + "\n")
     return 0
+
+
+def _found(options: argparse.Namespace, place: str) -> list[Study]:
+    from degu.report.compared import find_studies
+    from degu.tracking.fetching import located_study
+
+    with located_study(place, options.tracking_uri, options.root) as found:
+        return find_studies([found.folder])
 
 
 def _settings(texts: Sequence[str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ def completion(options: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         if verb == "run":
             _describe_run(command)
         for action in command._actions:
-            if action.type is Path or action.dest == "study":
+            if action.type is Path or action.dest in ("study", "studies"):
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
     sys.stdout.write(shtab.complete(parser, options.shell, preamble={"bash": _BASH}.get(options.shell, "")) + "\n")
     return 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from degu.errors import DataError
 from degu.quiet import quiet_native_stderr
+from degu.verbs.options import add_study, located
 
 FORMATS = ("keras", "saved_model", "mlflow", "folder")
 HELP = "write the student of a study for prediction elsewhere"
@@ -36,7 +37,7 @@ def add_export_student(verbs: Any) -> None:
     parser = verbs.add_parser(
         "export-student", help=HELP, description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", type=Path, help="output folder of a study")
+    add_study(parser)
     parser.add_argument("target", type=Path, help="new file (keras) or folder")
     parser.add_argument("--format", choices=FORMATS, default="keras", help="(default: keras)")
     parser.set_defaults(action=export_student)
@@ -48,21 +49,22 @@ def export_student(options: argparse.Namespace) -> int:
     Raises:
         DeguError: When the study has no student, or the target exists.
     """
-    package = options.study.expanduser() / "student"
-    if not (package / "student.json").is_file():
-        raise DataError(
-            f"{package}: expected the student of a finished study, received none. Name the folder that `degu run` "
-            "wrote to (output_dir in its last line)."
-        )
     target = options.target
     if target.exists():
         raise DataError(f"{target}: expected a new file or folder, received one that exists.")
     if options.format == "keras" and target.suffix != ".keras":
         raise DataError(f"{target}: expected a name that ends in .keras.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _write(options.format, package, target)
+    with located(options, ("student",)) as found:
+        package = found.folder / "student"
+        if not (package / "student.json").is_file():
+            raise DataError(
+                f"{options.study}: expected a finished study with its student (student/student.json), received one "
+                "without. Name the folder that `degu run` wrote to (output_dir in its last line)."
+            )
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(options.format, package, target)
     sys.stdout.write(json.dumps({"output": str(target)}) + "\n")
     return 0
 

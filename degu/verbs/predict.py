@@ -71,16 +71,16 @@ def predict(options: argparse.Namespace) -> int:
     file = open_sequences(options.input, options.genome, options.column, options.id)
     stem = Path(options.input.name.removesuffix(".gz")).stem
     output = check_table(options.out or Path(f"{stem}.predictions.tsv"), overwrite=options.overwrite)
-    study = open_study(options)
-    rule = study.rule(options.model, options.level, options.method)
-    predictor = study.file_predictor(
-        options.model,
-        rule,
-        both_strands=options.both_strands,
-        stride=(options.stride or study.length) if options.window else None,
-        average=options.average,
-    )
-    summary = predictor.write(file, output, overwrite=options.overwrite)
+    with open_study(options) as (study, _):
+        rule = study.rule(options.model, options.level, options.method)
+        predictor = study.file_predictor(
+            options.model,
+            rule,
+            both_strands=options.both_strands,
+            stride=(options.stride or study.length) if options.window else None,
+            average=options.average,
+        )
+        summary = predictor.write(file, output, overwrite=options.overwrite)
     methods = dict(zip(study.names, rule.methods, strict=True))
     told = {**summary._asdict(), "output": str(summary.output), "level": options.level, "methods": methods}
     sys.stdout.write(json.dumps(told) + "\n")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from degu.errors import ConfigError
 from degu.quiet import quiet_native_stderr
-from degu.verbs.options import add_allow, tolerance
+from degu.verbs.options import add_allow, located, tolerance
 
 if TYPE_CHECKING:
     from degu.reproduce.rerun import Reproduction
@@ -81,23 +78,10 @@ def reproduce(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     if options.allow:
         sys.path.insert(0, str(Path.cwd()))
-    with _folder(options) as (folder, name):
-        return _check(options, folder, name) if options.check else _rerun(options, folder, name)
+    from degu.tracking.fetching import LARGE
 
-
-@contextlib.contextmanager
-def _folder(options: argparse.Namespace) -> Iterator[tuple[Path, str]]:
-    """Yield the folder of the study, fetched if need be, and what to call it."""
-    folder = Path(options.study).expanduser()
-    if folder.is_dir():
-        yield folder, folder.resolve().name
-        return
-    from degu.tracking.fetching import fetch_study
-
-    with tempfile.TemporaryDirectory() as fetched:
-        home = Path(fetched)
-        run_id = fetch_study(options.study, home, options.tracking_uri, options.root, whole=options.check)
-        yield home, run_id
+    with located(options, LARGE if options.check else ()) as found:
+        return (_check if options.check else _rerun)(options, found.folder, found.name)
 
 
 def _places(options: argparse.Namespace) -> dict[str, str]:

@@ -7,9 +7,13 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from degu.verbs.options import add_study_options, open_study, probability
+
+if TYPE_CHECKING:
+    from degu.trained import TrainedStudy
+    from degu.variants.files import Summary
 
 HELP = "score the variants of a VCF file or a table with a trained study"
 DESCRIPTION = """\
@@ -55,7 +59,13 @@ def variants(options: argparse.Namespace) -> int:
     existing_file(options.file)
     if options.fasta is not None:
         existing_file(options.fasta)
-    study = open_study(options)
+    with open_study(options) as (study, _):
+        summary = _score(options, study)
+    sys.stdout.write(json.dumps({**summary._asdict(), "output": str(summary.output)}) + "\n")
+    return 0
+
+
+def _score(options: argparse.Namespace, study: TrainedStudy) -> Summary:
     from degu.uncertainty import Spread
     from degu.variants import Scorer, VariantTable, score_variants
 
@@ -72,9 +82,7 @@ def variants(options: argparse.Namespace) -> int:
     if options.one_based or options.id is not None:
         file = VariantTable(file, options.fasta is not None, id=options.id, is_one_based=options.one_based)
     output = options.output or Path(f"{_stem(options.file)}.effects.tsv")
-    summary = score_variants(scorer, file, output, study.names, options.fasta)
-    sys.stdout.write(json.dumps({**summary._asdict(), "output": str(summary.output)}) + "\n")
-    return 0
+    return score_variants(scorer, file, output, study.names, options.fasta)
 
 
 def _stem(file: Path) -> str:

@@ -185,7 +185,7 @@ def test_exports_do_not_overwrite(place, study, degu_commands):
     assert first.status == second.status == third.status == 2
     assert "one that exists" in first.err
     assert "ends in .keras" in second.err
-    assert "the student of a finished study" in third.err
+    assert "expected a finished study with its student" in third.err
 
 
 @pytest.fixture

@@ -148,7 +148,8 @@ def test_a_study_is_counted_once(studies, tmp_path, capsys):
     studies(0, "data=table", (0.6, 0.66, 0.65))
     assert main(["compare", str(tmp_path / "outputs")]) == 2
     assert "Name only one of the two" in capsys.readouterr().err
-    assert main(["compare", str(tmp_path / "nowhere")]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["compare", str(tmp_path / "empty")]) == 2
     assert "without a finished study" in capsys.readouterr().err
 
 
