@@ -19,6 +19,9 @@ from degu.stacked.steps import Logs, in_order, launches
 
 Step = Callable[[Any], Any]
 
+# Tracing takes longer than the steps of a small study, and the last batch of an epoch is a shorter one.
+_ROWS = tf.TensorSpec((None,), tf.int32)
+
 
 class TensorFlowSteps:
     """Training and evaluation of members in one graph.
@@ -77,29 +80,33 @@ class TensorFlowSteps:
         """Return the function that runs a launch of the steps of some members."""
         key = (kind, tuple(live))
         if key not in self._loops:
-            launch = _launch([steps[member] for member in live], self._at_once)
-            self._loops[key] = tf.function(launch, autograph=False, jit_compile=self.jit_compile, reduce_retracing=True)
+            self._loops[key] = tf.function(
+                _launch([steps[member] for member in live], self._at_once),
+                input_signature=[tf.TensorSpec((len(live), None, None), tf.int32)],
+                autograph=False,
+                jit_compile=self.jit_compile,
+            )
         return self._loops[key]
 
 
 def _train_step(network: keras.Model, data: DeviceData) -> Step:
-    """Return one training step of one member, traced once for each size of batch; its answer is known at its end."""
+    """Return one training step of one member, traced once for batches of any size; its answer is known at its end."""
 
     def call(rows: Any) -> Any:
         network.train_step(data.batch(rows))
         # The gradient of the first weights is the last to be computed, and a variable is read after it is written.
         return tf.reduce_sum(network.trainable_variables[0].value.read_value())
 
-    return tf.function(call, autograph=False)
+    return tf.function(call, input_signature=[_ROWS], autograph=False)
 
 
 def _test_step(network: keras.Model, data: DeviceData) -> Step:
-    """Return one evaluation step of one member, traced once for each size of batch."""
+    """Return one evaluation step of one member, traced once for batches of any size."""
 
     def call(rows: Any) -> Any:
         return tf.add_n([tf.cast(value, tf.float32) for value in network.test_step(data.batch(rows)).values()])
 
-    return tf.function(call, autograph=False)
+    return tf.function(call, input_signature=[_ROWS], autograph=False)
 
 
 def _launch(steps: Sequence[Step], at_once: int) -> Callable[[Any], None]:

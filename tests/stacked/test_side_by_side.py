@@ -68,6 +68,17 @@ def test_with_augmentation_in_two_stages(tmp_path, conv_net, data, valid):
     assert set(histories[0].history["stage"]) == {1, 2}
 
 
+def test_a_step_is_traced_once_for_each_member_though_the_last_batch_is_shorter(
+    tmp_path, conv_net, data, valid, monkeypatch
+):
+    assert len(data[0]) % BRIEF["batch_size"]
+    traced = []
+    plain_step = keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, x: traced.append(self) or plain_step(self, x))
+    trained(tmp_path, "stacked", lambda: EnsemblerBase(conv_net()), *data, 2, train_standard_fun, valid)
+    assert len(traced) == 2
+
+
 def test_with_one_cycle(tmp_path, conv_net, data, valid):
     check_equal(tmp_path, lambda: EnsemblerBase(conv_net()), *data, 2, train_one_cycle_fun, valid)
 
