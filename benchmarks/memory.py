@@ -1,4 +1,4 @@
-"""Memory of training on a data set of the size of DeepSTARR, and of one pass over a file larger than memory.
+"""Memory of training on a data set of the size of DeepSTARR, of a pass over a file larger than memory, of a check.
 
 Every case runs in a process of its own. Counted are resident pages of Linux: "now" is RssAnon + RssShmem, the pages
 that the kernel cannot drop; "peak" is VmHWM, the largest resident set so far, pages of files included. Both are given
@@ -8,9 +8,11 @@ in memory   402,296 x 249 bp (random) as `degu.data.Split`: two members and a st
             epoch in batches of 128, and the predictions that the student learns from.
 streamed    10 million x 249 bp written in chunks to a temporary folder (2.5 GB), then one epoch over the file with
             `degu.train.train_standard_fun` on a network of 1,000 weights, in batches of 2,048.
+checked     400,000 x 249 bp with two targets, names and splits as a table: `degu data check`, the whole process with
+            its imports, which are not those of a framework.
 
     python benchmarks/memory.py --json
-    python benchmarks/memory.py --rows 20000 --streamed-rows 200000
+    python benchmarks/memory.py --rows 20000 --streamed-rows 200000 --checked-rows 20000
 """
 
 from __future__ import annotations
@@ -117,6 +119,37 @@ def write_files(folder: Path, rows: int, length: int) -> None:
             y.append(generator.standard_normal((size, 2), dtype=np.float32))
 
 
+def write_table(path: Path, rows: int, length: int) -> None:
+    """Write random sequences, targets and splits as a table, a chunk at a time."""
+    from degu.data import detokenize
+    from degu.data.row_files import chunks
+
+    generator = np.random.default_rng(0)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("name\tsequence\ta\tb\tsplit\n")
+        for part in chunks(rows, _CHUNK):
+            size = part.stop - part.start
+            letters = detokenize(generator.integers(0, 4, (size, length), dtype=np.uint8))
+            values = generator.standard_normal((size, 2))
+            splits = generator.choice(["train", "valid", "test"], size, p=[0.8, 0.1, 0.1])
+            cells = zip(range(part.start, part.stop), letters, values, splits, strict=True)
+            file.writelines(f"s{row}\t{text}\t{a:.5f}\t{b:.5f}\t{split}\n" for row, text, (a, b), split in cells)
+
+
+def checked(options: argparse.Namespace) -> dict[str, Any]:
+    """Check a table in a process of its own, print and return its numbers."""
+    code = "import sys; from degu.cli import main; sys.exit(main(sys.argv[1:]))"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.tsv"
+        write_table(path, options.checked_rows, options.length)
+        done = measured([sys.executable, "-c", code, "data", "check", str(path), "--targets", "a", "b", "--id", "name"])
+    if done.code:
+        sys.exit(f"The check failed with status {done.code}.")
+    numbers = {"seconds": done.seconds, "processor": done.worked, "peak_mb": done.peak / MEGABYTE}
+    print(f"\n{table(['checked', *numbers], [[options.checked_rows, *numbers.values()]])}", flush=True)
+    return numbers
+
+
 CASES = {"in memory": in_memory, "streamed": streamed}
 
 
@@ -138,6 +171,7 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--rows", type=int, default=402_296, help="sequences in memory; 0 leaves the case out")
     made.add_argument("--streamed-rows", type=int, default=10_000_000, help="sequences in the file; 0 leaves it out")
+    made.add_argument("--checked-rows", type=int, default=400_000, help="sequences in the table; 0 leaves it out")
     made.add_argument("--length", type=int, default=249, help="bases a sequence")
     made.add_argument("--width", type=float, default=0.25, help="width of the DeepSTARR that is trained in memory")
     made.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
@@ -155,6 +189,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_files(Path(folder), options.streamed_rows, options.length)
             result["streamed"] = run("streamed", options, folder)
+    if options.checked_rows:
+        result["checked"] = checked(options)
     found = environment()
     announce(found)
     report(options, result, found)

@@ -8,14 +8,16 @@ probability of about 2^-64.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from degu.data.encoding import UNKNOWN, check_tokens
+from degu.data.encoding import LETTERS, UNKNOWN, check_tokens
 from degu.errors import DataError
 
 Hashes = npt.NDArray[np.uint64]
+T = TypeVar("T", bound=np.generic)
 
 _RNG = np.random.default_rng(20240501)
 _LETTERS = _RNG.integers(1, 1 << 63, size=5, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
@@ -24,7 +26,8 @@ _INVERSE = pow(_BASE, -1, 1 << 64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN])
 _CELLS = 8_000_000
-"""Letters that are worked on at once."""
+"""Stretches that are sorted at once."""
+_LETTERS_AT_ONCE = 2_000_000
 
 
 def sequence_hashes(tokens: npt.ArrayLike) -> tuple[Hashes, Hashes]:
@@ -39,7 +42,7 @@ def sequence_hashes(tokens: npt.ArrayLike) -> tuple[Hashes, Hashes]:
     array = check_tokens(tokens)
     powers = _powers(_BASE, array.shape[1])
     own, other = (np.empty(len(array), dtype=np.uint64) for _ in range(2))
-    for rows in _chunks(array):
+    for rows in chunks(array):
         part = array[rows]
         own[rows] = _mixed((_LETTERS[part] * powers).sum(axis=1, dtype=np.uint64))
         other[rows] = _mixed((_LETTERS[_COMPLEMENT][part] * powers[::-1]).sum(axis=1, dtype=np.uint64))
@@ -84,6 +87,49 @@ def stretch_hashes(tokens: npt.ArrayLike, k: int) -> tuple[Hashes, npt.NDArray[n
     return _mixed(np.minimum(own, other)), unknown[:, k:] == unknown[:, :-k]
 
 
+def distinct(numbers: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Return the different numbers in ascending order.
+
+    `np.unique` of NumPy 2.3 and later puts numbers into a table of hashes, which is many times slower for millions.
+
+    Args:
+        numbers: Shape (N,).
+    """
+    ordered = np.sort(numbers)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def among(numbers: Hashes, ordered: Hashes) -> npt.NDArray[np.bool_]:
+    """Say which numbers are among others, as `np.isin` does.
+
+    Args:
+        numbers: Shape (N,).
+        ordered: What `distinct` returned.
+
+    Returns:
+        Shape (N,).
+    """
+    if not len(ordered):
+        return np.zeros(len(numbers), dtype=np.bool_)
+    return ordered[np.minimum(np.searchsorted(ordered, numbers), len(ordered) - 1)] == numbers
+
+
+def letter_counts(tokens: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """Count A, C, G, T and N.
+
+    Args:
+        tokens: Shape (N, L).
+
+    Returns:
+        Shape (5,).
+    """
+    counts = np.zeros(len(LETTERS), dtype=np.intp)
+    for rows in chunks(tokens):
+        # bincount makes numbers of eight bytes of its argument
+        counts += np.bincount(tokens[rows].ravel(), minlength=len(LETTERS))
+    return counts
+
+
 def similarity_groups(tokens: npt.ArrayLike, k: int) -> npt.NDArray[np.intp]:
     """Group sequences that share a stretch of k letters on either strand, directly or through others.
 
@@ -119,7 +165,7 @@ def _edges(array: npt.NDArray[np.uint8], k: int) -> Iterator[tuple[npt.NDArray[n
     windows = array.shape[1] - k + 1
     hashes = np.empty((len(array), max(windows, 0)), dtype=np.uint64)
     valid = np.empty(hashes.shape, dtype=np.bool_)
-    for rows in _chunks(array):
+    for rows in chunks(array):
         hashes[rows], valid[rows] = stretch_hashes(array[rows], k)
     flat, known = hashes.ravel(), valid.ravel()
     passes = max(1, flat.size // _CELLS)
@@ -131,7 +177,7 @@ def _edges(array: npt.NDArray[np.uint8], k: int) -> Iterator[tuple[npt.NDArray[n
         order = np.argsort(found)
         found, rows = found[order], places[order] // windows
         pair = np.flatnonzero((found[1:] == found[:-1]) & (rows[1:] != rows[:-1]))
-        pairs = np.unique(rows[pair] * len(array) + rows[pair + 1])
+        pairs = distinct(rows[pair] * len(array) + rows[pair + 1])
         yield pairs // len(array), pairs % len(array)
 
 
@@ -154,7 +200,8 @@ def _mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(29))
 
 
-def _chunks(array: npt.NDArray[np.uint8]) -> Iterator[slice]:
-    step = max(1, _CELLS // max(1, array.shape[1]))
+def chunks(array: npt.NDArray[np.uint8]) -> Iterator[slice]:
+    """Yield rows of an array `(N, L)` that are worked on at once."""
+    step = max(1, _LETTERS_AT_ONCE // max(1, array.shape[1]))
     for start in range(0, len(array), step):
         yield slice(start, start + step)

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from degu.data.kmers import sequence_hashes, stretch_hashes
+from degu.data.kmers import among, chunks, distinct, sequence_hashes, stretch_hashes
 from degu.data.splits import Splits
 from degu.errors import DataError
 
 log = logging.getLogger(__name__)
 
 _EVERY = np.uint64(8)
-_CELLS = 8_000_000
 
 
 class Leak(NamedTuple):
@@ -53,10 +52,12 @@ def find_leaks(parts: Mapping[str, npt.NDArray[np.uint8]]) -> list[Leak]:
         parts: Tokens of shape (N, L) by split; the later split of a pair is the one that leaks.
     """
     hashes = {name: sequence_hashes(tokens) for name, tokens in parts.items()}
+    known = {name: distinct(own) for name, (own, _) in hashes.items()}
     found = []
-    for (first, (own, _)), (second, (theirs, reverse)) in itertools.combinations(hashes.items(), 2):
-        same = np.isin(theirs, own)
-        turned = np.isin(reverse, own) & ~same
+    for first, second in itertools.combinations(parts, 2):
+        theirs, reverse = hashes[second]
+        same = among(theirs, known[first])
+        turned = among(reverse, known[first]) & ~same
         both = np.flatnonzero(same | turned)
         if both.size:
             found.append(Leak(first, second, int(same.sum()), int(turned.sum()), len(theirs), int(both[0])))
@@ -95,11 +96,10 @@ def shared_stretches(parts: Mapping[str, npt.NDArray[np.uint8]], k: int) -> dict
     if not parts:
         raise DataError("shared_stretches: expected splits, received none.")
     chosen = {name: list(_chosen(tokens, k)) for name, tokens in parts.items()}
-    hashes = {name: np.unique(np.concatenate([part[0] for part in found])) for name, found in chosen.items()}
+    hashes = {name: distinct(np.concatenate([part[0] for part in found])) for name, found in chosen.items()}
     counts = {}
     for first, second in itertools.combinations(parts, 2):
-        rows = [np.unique(rows[np.isin(values, hashes[first])]) for values, rows in chosen[second]]
-        count = sum(map(len, rows))
+        count = sum(len(set(rows[among(values, hashes[first])].tolist())) for values, rows in chosen[second])
         if count:
             counts[first, second] = count
     return counts
@@ -107,8 +107,7 @@ def shared_stretches(parts: Mapping[str, npt.NDArray[np.uint8]], k: int) -> dict
 
 def _chosen(tokens: npt.NDArray[np.uint8], k: int) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.intp]]]:
     """Yield the chosen stretches of some rows, and which row each is of."""
-    step = max(1, _CELLS // tokens.shape[1])
-    for start in range(0, len(tokens), step):
-        values, known = stretch_hashes(tokens[start : start + step], k)
+    for part in chunks(tokens):
+        values, known = stretch_hashes(tokens[part], k)
         row, place = np.nonzero(known & (values % _EVERY == 0))
-        yield values[row, place], row + start
+        yield values[row, place], row + part.start

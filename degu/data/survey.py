@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from degu.data.encoding import LETTERS
-from degu.data.kmers import strandless
+from degu.data.kmers import distinct, letter_counts, strandless
 from degu.data.leaks import find_leaks, shared_stretches
 from degu.data.splits import Splits
 from degu.data.target_survey import Finding, replicate_facts, target_facts
@@ -118,10 +118,10 @@ def _parts(data: Measured) -> dict[str, npt.NDArray[np.intp]]:
 def _sequences(
     tokens: npt.NDArray[np.uint8], parts: dict[str, npt.NDArray[np.intp]], findings: list[Finding]
 ) -> dict[str, Any]:
-    counts = np.bincount(tokens.ravel(), minlength=5)
+    counts = letter_counts(tokens)
     known = counts[:4].sum()
     gc = {name: _gc(tokens[rows]) for name, rows in parts.items()}
-    repeats = {name: len(rows) - len(np.unique(strandless(tokens[rows]))) for name, rows in parts.items()}
+    repeats = {name: len(rows) - len(distinct(strandless(tokens[rows]))) for name, rows in parts.items()}
     for name, count in repeats.items():
         if count:
             findings.append(
@@ -149,7 +149,7 @@ def _sequences(
 
 
 def _gc(tokens: npt.NDArray[np.uint8]) -> float:
-    counts = np.bincount(tokens.ravel(), minlength=5)
+    counts = letter_counts(tokens)
     return float(counts[1:3].sum() / max(1, counts[:4].sum()))
 
 

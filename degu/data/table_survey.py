@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,22 @@ import numpy.typing as npt
 from degu.data.cells import NOT_MEASURED, read_number, replicate_std
 from degu.data.delimited import Table, read_columns
 from degu.data.encoding import codes
+from degu.data.kmers import chunks
 from degu.data.roles import SPLIT_NAMES
 from degu.data.survey import Measured, Survey, survey_arrays
 from degu.data.target_survey import Finding
 from degu.errors import DataError
 
 _INVALID = 255
-_AMBIGUOUS = re.compile("[RYSWKMBDHV]", re.IGNORECASE)
-_URACIL = re.compile("U", re.IGNORECASE)
+_CODE = np.arange(256, dtype=np.uint8)
+_KINDS = {
+    "strict": codes() == _INVALID,
+    "uracil": np.isin(_CODE, list(b"Uu")),
+    "ambiguous": np.isin(_CODE, list(b"RYSWKMBDHVryswkmbdhv")),
+    "other": codes("as_n", "as_t") == _INVALID,
+    "lower": np.isin(_CODE, list(string.ascii_lowercase.encode())),
+}
+"""Which of the 256 bytes are letters of a kind."""
 
 
 class Question(NamedTuple):
@@ -146,48 +154,57 @@ def _sequences(
             )
         )
     rows = lengths == common
-    text = "".join(cell for cell, is_common in zip(cells, rows, strict=True) if is_common)
-    letters = np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8).reshape(-1, common)
-    strict = codes()[letters] == _INVALID
-    for pattern, kind, remedy in (
-        (_URACIL, "U", "Write T for U, or read it so with uracil=as_t."),
-        (_AMBIGUOUS, "letters that stand for several bases", "Write N, or read them so with ambiguous=as_n."),
+    places = np.flatnonzero(rows)
+    tokens, marked = _read(cells, places, common)
+    for kind, what, remedy in (
+        ("uracil", "U", "Write T for U, or read it so with uracil=as_t."),
+        ("ambiguous", "letters that stand for several bases", "Write N, or read them so with ambiguous=as_n."),
+        ("other", "letters that are no bases", "Remove them, or write N."),
     ):
-        _report_letters(table, column, rows, np.isin(letters, _bytes(pattern)), kind, remedy, findings)
-    tokens = codes("as_n", "as_t")[letters]
-    other = tokens == _INVALID
-    _report_letters(table, column, rows, other, "letters that are no bases", "Remove them, or write N.", findings)
-    lower = int(((letters >= ord("a")) & (letters <= ord("z"))).any(axis=1).sum())
+        _report_letters(table, column, places[marked[kind]], _KINDS[kind], what, remedy, findings)
+    lower = int(marked["lower"].sum())
     if lower:
         findings.append(Finding("note", f"{lower} sequences have lower-case letters; they are read as upper case."))
-    usable = ~other.any(axis=1)
-    facts["sequences with other letters than A, C, G, T, N"] = int(strict.any(axis=1).sum())
-    rows[np.flatnonzero(rows)[~usable]] = False
-    return rows, tokens[usable]
+    facts["sequences with other letters than A, C, G, T, N"] = int(marked["strict"].sum())
+    rows[places[marked["other"]]] = False
+    return rows, tokens[~marked["other"]] if marked["other"].any() else tokens
 
 
-def _bytes(pattern: re.Pattern[str]) -> list[int]:
-    return [code for code in range(128) if pattern.fullmatch(chr(code))]
+def _read(
+    cells: list[str], places: npt.NDArray[np.intp], length: int
+) -> tuple[npt.NDArray[np.uint8], dict[str, npt.NDArray[np.bool_]]]:
+    """Return the tokens of some cells, and for each kind of letters which of these have one, shape (N,)."""
+    tokens = np.empty((len(places), length), dtype=np.uint8)
+    marked = {kind: np.empty(len(places), dtype=np.bool_) for kind in _KINDS}
+    for part in chunks(tokens):
+        letters = _bytes("".join(cells[row] for row in places[part])).reshape(-1, length)
+        tokens[part] = codes("as_n", "as_t")[letters]
+        for kind, table in _KINDS.items():
+            marked[kind][part] = table[letters].any(axis=1)
+    return tokens, marked
+
+
+def _bytes(text: str) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)
 
 
 def _report_letters(
     table: Table,
     column: str,
-    rows: npt.NDArray[np.bool_],
-    marked: npt.NDArray[np.bool_],
-    kind: str,
+    faulty: npt.NDArray[np.intp],
+    is_kind: npt.NDArray[np.bool_],
+    what: str,
     remedy: str,
     findings: list[Finding],
 ) -> None:
-    faulty = np.flatnonzero(marked.any(axis=1))
     if faulty.size:
-        row = int(np.flatnonzero(rows)[faulty[0]])
-        position = int(marked[faulty[0]].argmax())
-        letter = table.columns[column][row][position]
+        row = int(faulty[0])
+        cell = table.columns[column][row]
+        position = int(is_kind[_bytes(cell)].argmax())
         findings.append(
             Finding(
                 "problem",
-                f"{faulty.size} sequences hold {kind}, first {letter!r} in {table.at(row, column)}, "
+                f"{faulty.size} sequences hold {what}, first {cell[position]!r} in {table.at(row, column)}, "
                 f"position {position} (counted from 0). {remedy}",
             )
         )

@@ -5,10 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from degu.data import detokenize, reverse_complement, tokenize
-from degu.data.kmers import sequence_hashes, similarity_groups, strandless, stretch_hashes
+from degu.data import detokenize, kmers, reverse_complement, tokenize
+from degu.data.kmers import (
+    among,
+    distinct,
+    letter_counts,
+    sequence_hashes,
+    similarity_groups,
+    strandless,
+    stretch_hashes,
+)
 from degu.errors import DataError
 
+integers = st.integers(0, 2**64 - 1) | st.integers(0, 5)
+numbers = st.lists(integers, max_size=30).map(lambda values: np.array(values, dtype=np.uint64))
 matrices = st.integers(1, 12).flatmap(
     lambda length: st.lists(st.lists(st.integers(0, 4), min_size=length, max_size=length), min_size=1, max_size=12)
 )
@@ -82,3 +92,17 @@ def test_rows_are_grouped_in_passes_as_in_one(monkeypatch: pytest.MonkeyPatch) -
 def test_a_stretch_has_a_length_that_is_there(k: int) -> None:
     with pytest.raises(DataError, match="k: expected a number of letters from 1 to 5"):
         similarity_groups(tokenize(["ACGTA"]), k)
+
+
+@settings(max_examples=100, deadline=None)
+@given(numbers, numbers)
+def test_numbers_among_others_are_those_of_numpy(some: np.ndarray, others: np.ndarray) -> None:
+    np.testing.assert_array_equal(distinct(others), np.unique(others))
+    np.testing.assert_array_equal(among(some, distinct(others)), np.isin(some, others))
+
+
+def test_letters_are_counted_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kmers, "_LETTERS_AT_ONCE", 70)
+    tokens = np.random.default_rng(0).integers(0, 5, (33, 20), dtype=np.uint8)
+    np.testing.assert_array_equal(letter_counts(tokens), [(tokens == token).sum() for token in range(5)])
+    assert letter_counts(tokens[:0]).tolist() == [0] * 5

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 import logging
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from degu.cli import main
-from degu.data import Splits, detokenize, reverse_complement, synthetic
+from degu.data import Splits, detokenize, kmers, reverse_complement, synthetic
 from degu.data.leaks import find_leaks, shared_stretches, warn_of_leaks
 from degu.data.survey import survey_splits
+from degu.data.table_survey import Question, survey_table
 from degu.metrics.ceiling import noise_ceiling
 
 
@@ -164,3 +166,37 @@ def test_a_data_set_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert "splits      50 train, 500 valid, 500 test" in capsys.readouterr().out
     assert main(["data", "check", "data=synthetik"]) == 2
     assert "Did you mean 'synthetic'" in capsys.readouterr().err
+
+
+def test_a_table_takes_little_more_memory_than_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of eight bytes for every letter would be 40 MB an array here, and there were several."""
+    monkeypatch.setattr(kmers, "_LETTERS_AT_ONCE", 50_000)
+    path = write(tmp_path / "t.tsv", synthetic(16_000, 2000, 2000, length=250, num_targets=1))
+    question = Question(targets=["activity_0"])
+    survey_table(path, question)  # imports
+    tracemalloc.start()
+    facts = survey_table(path, question).facts
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(facts["sequences"]["letters"].values()) == 5_000_000
+    assert peak < 75e6
+
+
+def test_letters_are_reported_where_they_are_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beyond the sequences that are read at once, and beside sequences of another length."""
+    monkeypatch.setattr(kmers, "_LETTERS_AT_ONCE", 24)
+    rows = ["ACGTACGT"] * 12
+    rows[2], rows[5], rows[7], rows[8], rows[10] = "ACG", "ACGTACGU", "ACRTACGT", "acgtacgt", "ACG\u00e9ACG!"
+    lines = [f"{letters}\ttrain\t{row}" for row, letters in enumerate(rows)]
+    (tmp_path / "t.tsv").write_text("\n".join(["sequence\tsplit\ty", *lines]) + "\n", encoding="utf-8")
+    found = survey_table(tmp_path / "t.tsv", Question(targets=["y"]))
+    text = "\n".join(finding.text for finding in found.findings)
+    for kind, letter, line, position in (("U", "U", 7, 7), ("several bases", "R", 9, 2), ("no bases", "\u00e9", 12, 3)):
+        assert (
+            f"{kind}, first {letter!r} in {tmp_path / 't.tsv'}, line {line}, column 'sequence', position {position}"
+            in text
+        )
+    assert "1 sequences have lower-case letters" in text
+    assert found.facts["sequences with other letters than A, C, G, T, N"] == 3
+    assert found.facts["rows"] == 10
+    assert found.facts["sequences"]["letters"] == {"A": 20, "C": 20, "G": 19, "T": 20, "N": 1}
