@@ -9,6 +9,7 @@ alone is taken over.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import sys
@@ -164,8 +165,21 @@ def _output(output: Any) -> str:
     data = output.get("data", {})
     if "image/png" in data:
         return f'<img alt="Figure" src="data:image/png;base64,{re.sub(chr(92) + "s", "", data["image/png"])}">'
-    text = output.get("text") or data.get("text/plain") or ""
+    text = _aligned(output.get("text") or data.get("text/plain") or "")
     return f"```text {{ .output }}\n{text.rstrip()}\n```" if text.strip() else ""
+
+
+def _aligned(text: str) -> str:
+    """Return the lines of a tab-separated table with its columns below each other; Markdown has other ideas of tabs."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    tables = [row for row in rows if len(row) > 1]
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*tables, fillvalue="")]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+        if len(row) > 1
+        else row[0]
+        for row in rows
+    )
 
 
 def main() -> int:

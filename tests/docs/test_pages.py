@@ -25,6 +25,18 @@ def test_the_executed_tutorial_has_outputs_and_no_errors():
     assert "/tmp/" not in text
 
 
+def test_columns_of_a_table_stand_below_each_other_on_the_page():
+    tutorial = pytest.importorskip("tutorial", reason="the tools of the documentation are not installed")
+    shown = tutorial._output({"text": '{"rows": 2}\nid\tactivity_mean\tx\na\t1.5\tfalse\nlonger\t-2\ttrue\n'})
+    assert shown.splitlines()[1:-1] == [
+        '{"rows": 2}',
+        "id      activity_mean  x",
+        "a       1.5            false",
+        "longer  -2             true",
+    ]
+    assert "\t" not in tutorial.pages()["tutorial.md"]
+
+
 @pytest.mark.slow
 def test_every_command_of_the_tutorial_works():
     tutorial = pytest.importorskip("tutorial", reason="the tools of the documentation are not installed")
