@@ -5,10 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import tokenize
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+DAMAGED_ARRAYS = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
+)
+"""What NumPy raises for a `.npy` or `.npz` file that is cut short or altered; its headers are Python literals."""
 
 _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.partial\.")
 
@@ -44,3 +53,20 @@ def remove_leftovers(folder: Path) -> None:
     for path in folder.rglob(".*"):
         if _LEFTOVER.match(path.name) and path.is_file():
             path.unlink(missing_ok=True)
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of a `.npz` file; Python objects are refused, never unpickled.
+
+    Raises:
+        Exception: One of `DAMAGED_ARRAYS`.
+    """
+    import numpy as np
+
+    # NumPy leaves a file open that it opened itself and cannot read.
+    with path.open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("one array without a name")
+        with stored:
+            return dict(stored)

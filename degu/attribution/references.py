@@ -13,6 +13,7 @@ from degu.data.dinucleotides import shuffle_dinucleotides
 from degu.data.encoding import check_tokens, tokens_from_one_hot
 from degu.data.lines import existing_file
 from degu.errors import DataError
+from degu.files import DAMAGED_ARRAYS, read_arrays
 from degu.seeds import derive_seed
 
 
@@ -59,9 +60,9 @@ class References:
         """
         file = existing_file(path)
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return cls(arrays["tokens"], arrays["shares"], str(arrays["digest"]))
-        except (KeyError, ValueError, OSError) as error:
+            arrays = read_arrays(file)
+            return cls(arrays["tokens"], arrays["shares"], str(arrays["digest"]))
+        except (KeyError, *DAMAGED_ARRAYS) as error:
             raise DataError(f"{file}: expected references written by degu, received: {error}.") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from degu.data.layouts import find_keys
 from degu.data.lines import existing_file
 from degu.data.splits import Splits
 from degu.errors import DataError
+from degu.files import DAMAGED_ARRAYS
 
 _LARGE = 1 << 30
 _RATIO = 1000
@@ -70,7 +70,7 @@ def read_npz(
             present = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             keys = find_keys(present, str(file), x, y, splits)
             return chosen.splits(keys, str(file), tokens_of, values_of, str(path))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED_ARRAYS as error:
         text = " ".join(str(error).split())[:300]
         raise DataError(f"{file}: expected a .npz file that can be read, received: {text}. Save it again.") from None
     except DataError as error:

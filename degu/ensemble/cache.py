@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import OrderedDict
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degu.data.row_files import TokenFile, chunks
-from degu.files import whole
+from degu.files import DAMAGED_ARRAYS, whole
+
+log = logging.getLogger(__name__)
 
 _ROWS_A_READ = 2**14
 
@@ -51,7 +54,11 @@ class PredictionCache:
         path = self._path(key)
         if path is None or not path.is_file():
             return None
-        self._remember(key, np.load(path, allow_pickle=False))
+        try:
+            self._remember(key, np.load(path, allow_pickle=False))
+        except DAMAGED_ARRAYS as error:
+            log.warning("%s cannot be read (%s); it is computed anew", path, error)
+            return None
         return self._recent[key]
 
     def put(self, key: str, values: NDArray) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from degu.data import Split, Splits
 from degu.errors import DataError
+from degu.files import DAMAGED_ARRAYS, read_arrays
 from degu.manifest.finding import Finding
 
 ROW_DIGESTS = "evaluation/rows.npz"
@@ -81,9 +82,8 @@ def read_row_digests(path: Path) -> dict[str, NDArray]:
         DataError: When the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError) as error:
+        return read_arrays(path)
+    except DAMAGED_ARRAYS as error:
         raise DataError(f"{path}: expected the digests of a study's rows, received: {error}.") from error
 
 

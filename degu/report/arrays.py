@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from degu.data import Split
 from degu.ensemble.prediction import Prediction
-from degu.files import whole
+from degu.errors import DataError
+from degu.files import DAMAGED_ARRAYS, read_arrays, whole
 from degu.uncertainty import Spread
 
 TEST_ARRAYS = "evaluation/test.npz"
@@ -80,13 +81,18 @@ def read_test_arrays(folder: Path) -> HeldOut | None:
     path = folder / TEST_ARRAYS
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        ensemble, student = (
-            Prediction(**{field: stored.get(f"{row}_{field}") for field in Prediction._fields})
-            for row in ("ensemble", "student")
-        )
+    stored = _read(path)
+    try:
         names = tuple(str(name) for name in stored["target_names"])
+        ensemble, student = (_prediction(stored, row) for row in ("ensemble", "student"))
         return HeldOut(names, stored["measured"], stored.get("measured_std"), ensemble, student)
+    except KeyError as error:
+        raise DataError(f"{path}: expected an array {error}, received {', '.join(stored) or 'none'}.") from None
+
+
+def _prediction(stored: Mapping[str, Any], row: str) -> Prediction:
+    parts: dict[str, Any] = {field: stored.get(f"{row}_{field}") for field in Prediction._fields}
+    return Prediction(**{**parts, "mean": stored[f"{row}_mean"]})
 
 
 def write_logos(folder: Path, arrays: Mapping[str, Any]) -> Path:
@@ -102,5 +108,11 @@ def read_logos(folder: Path) -> dict[str, NDArray]:
     path = folder / LOGO_ARRAYS
     if not path.is_file():
         return {}
-    with np.load(path, allow_pickle=False) as stored:
-        return dict(stored)
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_arrays(path)
+    except DAMAGED_ARRAYS as error:
+        raise DataError(f"{path}: expected arrays of a study, received a damaged file: {error}.") from error

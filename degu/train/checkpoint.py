@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from degu.files import whole
+from degu.files import DAMAGED_ARRAYS, read_arrays, whole
 from degu.train.callbacks import EpochProgress
 from degu.train.fits import Fits
 from degu.train.records import Checkpoints, history_of, plain
@@ -84,12 +83,11 @@ class Checkpoint:
         A file that cannot be read, or that is of another training, is left aside: the training then starts anew.
         """
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            arrays = read_arrays(self.path)
             found = json.loads(str(arrays.pop("state")))
         except FileNotFoundError:
             return 0
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (KeyError, *DAMAGED_ARRAYS) as error:
             log.warning("%s cannot be read (%s); its training starts anew", self.path, error)
             return 0
         if found["seed"] != self.seed:
