@@ -20,6 +20,7 @@ from degu.allowed import HYDRA, TRUSTED, is_of, refuse_foreign, targets
 from degu.errors import ConfigError, DeguError, nearest
 
 PACKAGE = Path(__file__).parent
+_MODES = {"-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-sc", "--shell-completion"}
 _OPTIONS_WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
     *("--info", "--experimental-rerun"),
@@ -182,11 +183,14 @@ def check_overrides(arguments: Sequence[str], allowed: Sequence[str] = ()) -> No
 
     Raises:
         ConfigError: When a key or a choice does not exist; the message names the nearest that does. When a config names
-            code of another package.
+            code of another package. When two options exclude each other.
     """
     from hydra import compose, initialize_config_dir
 
     options, texts = _split(arguments)
+    modes = [option.partition("=")[0] for option in options if option.partition("=")[0] in _MODES]
+    if len(set(modes)) > 1:
+        raise ConfigError(f"Expected one of --multirun, --cfg and --info. Received: {' and '.join(modes)}")
     overrides = _parse(texts, is_multirun=bool({"-m", "--multirun"} & set(options)))
     if any(option.startswith(("--config-path", "-cp", "--config-name", "-cn")) for option in options):
         return

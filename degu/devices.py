@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +169,21 @@ def _prepare_tensorflow(gpu: object | None, memory_growth: bool, deterministic: 
     tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    atexit.unregister(_remove_generated_bytecode)
+    atexit.register(_remove_generated_bytecode)
+
+
+def _remove_generated_bytecode() -> None:
+    """Remove the bytecode of what TensorFlow's AutoGraph wrote into the folder of temporary files.
+
+    It removes its sources when the process ends, and leaves a file in `__pycache__` for each of them.
+    """
+    for name, module in list(sys.modules.items()):
+        cached = getattr(module.__spec__, "cached", None) if name.startswith("__autograph_generated_file") else None
+        if cached is not None:
+            with contextlib.suppress(OSError):  # another process still has files there, or the folder is gone
+                Path(cached).unlink(missing_ok=True)
+                Path(cached).parent.rmdir()
 
 
 def _usable_cores() -> int:

@@ -1,13 +1,11 @@
 """What a fresh clone and a wheel consist of: pins, declared dependencies, configs, data, commands of the README."""
 
 import ast
-import os
 import re
 import subprocess
 import sys
-import sysconfig
+import tarfile
 import tomllib
-import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import degu
@@ -49,15 +48,28 @@ def imported_modules():
         yield from (f"hydra_{name}_launcher" for name in re.findall(r"hydra/launcher: (joblib|submitit)", text))
 
 
+def hatch(target, tree, folder):
+    """Build a distribution of a tree without a network, and return its path."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.iterdir()
+    return built
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """A wheel of this checkout, built without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (built,) = folder.glob("degu-*.whl")
-    return built
+    """A wheel of this checkout."""
+    return hatch("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A source distribution of this checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("source")
+    with tarfile.open(hatch("sdist", ROOT, folder / "packed")) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / f"degu-{degu.__version__}"
 
 
 def test_one_version_everywhere():
@@ -128,40 +140,29 @@ def test_an_unpacked_wheel_finds_its_configs_and_data(wheel, tmp_path, monkeypat
     assert done.stdout.splitlines() == [str(package / "degu" / "conf"), "75"], done.stderr
 
 
-@pytest.mark.slow
-def test_a_wheel_runs_a_study_without_a_checkout_and_leaves_only_its_results(wheel, tmp_path):
-    """Dependencies are those of this environment; `make` shows that the pins install."""
-    venv.create(tmp_path / "env", with_pip=True)
-    (site,) = (tmp_path / "env").glob("lib/python3*/site-packages")
-    # a line of a .pth file makes packages found, and leaves the editable degu of this environment out
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    before = {path.relative_to(site) for path in site.rglob("*") if "__pycache__" not in path.parts}
-    bin_before = {path.name for path in (tmp_path / "env" / "bin").iterdir()}
-    place = tmp_path / "here"
-    place.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+def test_nothing_else_is_in_the_wheel(wheel):
+    archive = zipfile.ZipFile(wheel)
+    paths = [Path(name) for name in archive.namelist() if "dist-info" not in name]
+    kinds = {(path.parent.as_posix(), path.suffix) for path in paths}
+    assert {kind for kind in kinds if kind[1] != ".py" and not kind[0].startswith("degu/conf")} == {
+        *(("degu/data/files", suffix) for suffix in (".gz", ".md")),
+        *(("degu/report/templates", suffix) for suffix in (".css", ".html")),
+    }
+    assert {suffix for folder, suffix in kinds if folder.startswith("degu/conf")} == {".yaml"}
+    places = [str(ROOT).encode(), str(Path.home()).encode() + b"/", sys.prefix.encode()]
+    assert [name for name in archive.namelist() for place in places if place in archive.read(name)] == []
 
-    def run(*command):
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    python, console = str(tmp_path / "env" / "bin" / "python"), str(tmp_path / "env" / "bin" / "degu")
-    pip = [python, "-m", "pip", "-q", "--disable-pip-version-check", "--no-input"]
-    run(*pip, "install", "--no-deps", "--no-index", str(wheel))
-    assert run(python, "-c", "import degu; print(degu.__file__)").strip().startswith(str(site))
-    small = [*("model.filters=[4]", "model.dense=4", "ensemble.num_ensemble=2", "evaluation.shift=null")]
-    short = [*("trainer.max_epochs=1", "distill.trainer.max_epochs=1", "evaluation.uncertainty.num_resamples=0")]
-    run(console, "run", "experiment=demo", *small, *short, "device=cpu")
-    (study,) = (place / "outputs" / "demo").iterdir()
-    assert (study / "report.html").is_file()
-    (place / "new.fa").write_text(f">a\n{'ACGTA' * 15}\n")
-    run(console, "predict", str(study), "new.fa", "--device", "cpu")
-    run(*pip, "uninstall", "-y", "degu")
-    assert {path.relative_to(site) for path in site.rglob("*") if "__pycache__" not in path.parts} == before
-    assert {path.name for path in (tmp_path / "env" / "bin").iterdir()} == bin_before
-    assert sorted(path.name for path in place.iterdir()) == ["mlruns", "new.fa", "new.predictions.tsv", "outputs"]
+def test_a_source_distribution_holds_the_tree_and_makes_the_same_wheel(wheel, source):
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(hatch("wheel", source, source.parent / "again")) as second:
+        assert {name: first.read(name) for name in first.namelist()} == {
+            name: second.read(name) for name in second.namelist()
+        }
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a checkout: the wheels were compared, the files of the tree were not")
+    tracked = {name for name in done.stdout.splitlines() if (ROOT / name).is_file()} - {"mlruns/.gitkeep"}
+    assert sorted(name for name in tracked if not (source / name).is_file()) == []
 
 
 def test_commands_of_the_readme_exist():
@@ -175,6 +176,16 @@ def test_recipes_named_by_readme_and_makefile_exist():
     text = README + (ROOT / "Makefile").read_text(encoding="utf-8")
     recipes = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
     assert {"demo", "smoke"} <= set(re.findall(r"experiment=(\w+)", text)) <= recipes
+
+
+def test_install_page_states_the_versions_of_python():
+    stated = PROJECT["project"]["requires-python"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    tried = sorted(set(re.findall(r"^\| (3\.\d+)\.\d+ \|", page, re.MULTILINE)))
+    assert [version for version in tried if not SpecifierSet(stated).contains(version)] == []
+    assert [f"Programming Language :: Python :: {version}" for version in tried] == [
+        text for text in PROJECT["project"]["classifiers"] if "Python" in text
+    ]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])

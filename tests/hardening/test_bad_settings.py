@@ -22,6 +22,7 @@ SETTINGS = {
     "choice": (["model=deepstar"], "no choice 'deepstar' in group 'model'. Did you mean 'deepstarr'"),
     "no equals sign": (["model"], "overrides of the form key=value. Received: 'model'"),
     "several values": (["seed=1,2"], "one value in 'seed=1,2'. .* Add -m"),
+    "sweep and config": (["-m", "--cfg", "job"], "one of --multirun, --cfg and --info. Received: -m and --cfg"),
     "metric": (["objective.metric=valid/regression/person_r/student/mean"], "no metric .*Did you mean .*pearson_r"),
     "rate of letters": (["trainer.initial_lr=abc"], "trainer.initial_lr to be a number above 0. Received: 'abc'"),
     "rate of 0": (["distill.trainer.initial_lr=0"], "distill.trainer.initial_lr to be a number above 0"),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import integrate
@@ -104,3 +106,9 @@ def test_ence_of_a_calibrated_model_is_as_large_as_documented():
 def test_ence_needs_predicted_spread():
     with pytest.raises(UndefinedMetricError, match="a standard deviation is 0"):
         expected_normalized_calibration_error(np.ones(3), np.array([1.0, 0.0, 1.0]))
+
+
+def test_the_oracle_may_be_compiled_when_it_is_imported():
+    """Some installers leave that to the first import; what Python then warns of is not an error of the tests."""
+    for path in Path(toolbox.__file__).parent.glob("*.py"):
+        compile(path.read_text(encoding="utf-8"), str(path), "exec")
