@@ -63,10 +63,12 @@ def settings_figure(names: Sequence[str], lines: Sequence[Line], metric: str) ->
 
 
 def _metric_label(metric: str) -> str:
-    """Return a metric in words: `Pearson r`, or `epistemic AUROC, shuffled`."""
-    _, *place, name = metric.split("/")
+    """Return a metric in words: `Pearson r`, `CRPS, total calibrated`, or `epistemic AUROC, shuffled`."""
+    _, family, *place, name = metric.split("/")
     words = LABELS.get(name) or " ".join(w.upper() if w in ACRONYMS else w for w in name.split("_"))
-    return f"{words}, {place[1].replace('_', ' ')}" if len(place) > 1 else words
+    if not place and family.startswith(("uncertainty_", "conformal_")):
+        place = [family.removeprefix("uncertainty_")]
+    return f"{words}, {place[0].replace('_', ' ')}" if place else words
 
 
 def _targets(lines: Sequence[Line], settings: Sequence[tuple[str, ...]]) -> list[str]:

@@ -75,7 +75,7 @@ def test_the_figure_shows_the_metric_that_is_asked_for_first(studies, tmp_path):
     asked = ["--metric", "test/uncertainty_total/crps", "--metric", "test/regression/pearson_r"]
     assert main(["compare", str(tmp_path / "outputs"), *asked, "--figure", str(tmp_path / "figure")]) == 0
     drawn = (tmp_path / "figure.svg").read_text()
-    assert "CRPS" in drawn
+    assert "CRPS, total" in drawn
     assert "Pearson" not in drawn
 
 
