@@ -20,7 +20,7 @@ demo: $(SETUP) ## Set up, then run a study on the data set that ships with degu
 	$(BIN)/degu run experiment=demo
 
 test: $(SETUP) ## Set up, then run the tests (MARKERS="slow" for the slow ones, WORKERS=0 for one process)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "$(MARKERS)"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=25 --durations-min=10 -m "$(MARKERS)"
 
 jax: $(SETUP) ## Set up, add JAX, then run the tests that need it
 	$(PIP) install "jax>=0.5"
