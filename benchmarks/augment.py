@@ -1,8 +1,8 @@
 """Time of the augmentations next to evoaug_tf, and what a list of three adds to a training step, in one run.
 
 Operations: evoaug_tf's deletion, insertion, translocation and mutation, whose work is a loop over the sequences of a
-batch, next to those of the same name here, and three of them one after the other. Both sides are traced by
-`tf.function` and timed in turn; a ratio is evoaug_tf over degu, above 1 degu is faster. `--jit` compiles both sides
+batch, next to those of the same name here, and three of them one after the other. Both sides are part of a graph, as in
+a training step, and timed in turn; a ratio is evoaug_tf over degu, above 1 degu is faster. `--jit` compiles both sides
 with XLA as well, which Keras does by itself on a GPU and not on a CPU.
 
 Training: a step of DeepSTARR with Adam, with and without a `RandomSubset` of three in front, both for Keras' plain
@@ -56,16 +56,18 @@ def pairs() -> dict[str, tuple[Change, Change]]:
 
 
 def repeated(change: Change, x: Any, calls: int, jit: bool) -> Callable[[], Any]:
-    """Return some traced calls in a row, so that neither side starts on idle threads."""
-    traced = tf.function(change, autograph=False, jit_compile=jit)
+    """Return some calls in a row in one graph, as in a training step, so that none is launched from Python."""
 
-    def run() -> float:
-        for _ in range(calls):
-            changed = traced(x)
-        # one number is read, so that the work is done when this returns
-        return float(changed[0, 0, 0])
+    def chain(x: Any) -> Any:
+        # a number of every result is used, so that no call is left out
+        def one(call: Any, found: Any) -> tuple[Any, Any]:
+            return call + 1, found + change(x)[0, 0, 0]
 
-    return run
+        return tf.while_loop(lambda call, _: call < calls, one, [0, 0.0], parallel_iterations=1)[1]
+
+    traced = tf.function(chain, autograph=False, jit_compile=jit)
+
+    return lambda: float(traced(x))
 
 
 def operations(batch: int, length: int, calls: int, repeats: int, jit: bool) -> dict[str, dict[str, Any]]:

@@ -112,17 +112,19 @@ class Rows(NamedTuple):
             seed: Stream to draw from.
 
         Returns:
-            Numbered sequences of the same length.
+            Sequences of the same length, in the same form.
         """
-        rows = self.numbered()
-        numbers = _flat(rows.values)
         place = ops.reshape(index + self._starts()[:, 0], (-1,))
-        present = _pick(numbers, place)
-        redrawn = ops.logical_and(ops.reshape(chosen, (-1,)), rows._known(present))
+        present = _pick(_flat(self.values), place)
+        redrawn = ops.logical_and(ops.reshape(chosen, (-1,)), self._known(present))
         bases = ops.reshape(random_bases(self.batch, index.shape[0], seed), (-1,))
+        if self.pool is None:
+            rows = ops.where(redrawn[:, None], ops.one_hot(bases, NUM_BASES, dtype=self.values.dtype), present)
+            changed = ops.scatter_update(_flat(self.values), place[:, None], rows)
+            return self._replace(values=ops.reshape(changed, (-1, self.length, NUM_BASES)))
         # The places differ, so that no sum has more than one term.
         change = ops.segment_sum(ops.where(redrawn, bases - present, 0), place, num_segments=self.batch * self.length)
-        return rows._replace(values=ops.reshape(numbers + change, (-1, self.length)))
+        return self._replace(values=self.values + ops.reshape(change, (-1, self.length)))
 
     def reverse_complement(self) -> Rows:
         """Turn every sequence."""
@@ -146,10 +148,11 @@ class Rows(NamedTuple):
     def _starts(self) -> keras.KerasTensor:
         return ops.arange(self.batch, dtype="int32")[:, None] * self.length
 
-    def _known(self, numbers: keras.KerasTensor) -> keras.KerasTensor:
-        forward = ops.maximum(numbers, NUM_BASES - 1 - numbers) if self.turned else numbers
-        magnitudes = ops.abs(ops.cast(_pick(self.pool, forward), "float32"))
-        return ops.matmul(magnitudes, ops.ones((NUM_BASES,))) > 0
+    def _known(self, entries: keras.KerasTensor) -> keras.KerasTensor:
+        """Return which of some entries of `values`, (K,) or (K, 4), are no N."""
+        if self.pool is not None:
+            entries = _pick(self.pool, ops.maximum(entries, NUM_BASES - 1 - entries) if self.turned else entries)
+        return ops.matmul(ops.abs(ops.cast(entries, "float32")), ops.ones((NUM_BASES,))) > 0
 
 
 def _flat(values: keras.KerasTensor) -> keras.KerasTensor:
@@ -159,8 +162,10 @@ def _flat(values: keras.KerasTensor) -> keras.KerasTensor:
 def _pick(values: keras.KerasTensor, index: keras.KerasTensor) -> keras.KerasTensor:
     """Take entries of the first axis; every index is valid."""
     if keras.backend.backend() == "tensorflow":
-        # `ops.take` goes over the index three times more, and its kernel takes twice as long as this one.
+        # `ops.take` goes over the index three times more, and its kernel takes twice as long as this one, which is
+        # quickest on a list of places.
         import tensorflow as tf
 
-        return tf.gather_nd(values, index[..., None])
+        picked = tf.gather_nd(values, tf.reshape(index, (-1, 1)))
+        return tf.reshape(picked, (-1, *index.shape[1:], *values.shape[1:]))
     return ops.take(values, index, axis=0)
