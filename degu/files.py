@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 DAMAGED_ARRAYS = (
-    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
+    *(OSError, EOFError, ValueError, RuntimeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 """What NumPy raises for a `.npy` or `.npz` file that is cut short or altered; its headers are Python literals."""
 

@@ -6,7 +6,7 @@ import csv
 import fnmatch
 import io
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,22 +80,19 @@ class Line(NamedTuple):
     estimate: Estimate
 
 
-def find_studies(places: Iterable[Path]) -> list[Study]:
-    """Read all finished studies in and below some folders.
+def find_studies(place: Path) -> list[Study]:
+    """Read all finished studies in and below a folder.
 
     Raises:
-        DataError: When a folder holds none.
+        DataError: When it holds none.
     """
-    studies = []
-    for place in places:
-        found = sorted(path.parent for path in place.rglob("results.json")) if place.is_dir() else []
-        if not found:
-            raise DataError(
-                f"{place}: expected the output folder of a study or a sweep, received a folder without a finished "
-                "study (no results.json in it or below)."
-            )
-        studies += [read_study(folder) for folder in found]
-    return studies
+    found = sorted(path.parent for path in place.rglob("results.json")) if place.is_dir() else []
+    if not found:
+        raise DataError(
+            f"{place}: expected the output folder of a study or a sweep, received a folder without a finished "
+            "study (no results.json in it or below)."
+        )
+    return [read_study(folder) for folder in found]
 
 
 def side_by_side(studies: Sequence[Study]) -> Compared:

@@ -90,7 +90,7 @@ def _found(options: argparse.Namespace, place: str) -> list[Study]:
     from degu.tracking.fetching import located_study
 
     with located_study(place, options.tracking_uri, options.root) as found:
-        return find_studies([found.folder])
+        return find_studies(found.folder)
 
 
 def _settings(texts: Sequence[str]) -> dict[str, str]:

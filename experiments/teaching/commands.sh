@@ -12,8 +12,8 @@ degu compare outputs/evidence_teaching --against distill=static --output "$OUT/r
 
 for data in ${DATA:-plant_terminators lentimpra_joint}; do
     case $data in
-        lentimpra_joint) members=outputs/evidence_inherit/lentimpra_joint ;;
-        *) members=outputs/evidence_ten ;;
+        plant_terminators) members=outputs/evidence_ten ;;
+        *) members=outputs/evidence_inherit/$data ;;
     esac
     epochs=(-m experiment=evidence_teaching_epochs "data=$data" "ensemble.members=['$members/\${seed}']")
     degu run "${epochs[@]}" "$@"

@@ -24,11 +24,11 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("evidence")
 
 
-def run(folder, name, *overrides):
+def run(folder, name, *overrides, data="lac_promoter"):
     """Run the commands of an experiment and return its table as rows, and its figures."""
     out = folder / "out" / name
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "OUT": str(out), "DATA": "lac_promoter", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "PATH": path, "OUT": str(out), "DATA": data, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [EXPERIMENTS / name / "commands.sh", *overrides],
         cwd=folder,
@@ -75,7 +75,7 @@ def test_uncertainty_target(folder):
 
 def test_teaching(folder):
     overrides = [override for override in REDUCED if not override.startswith("distill.trainer.max_epochs")]
-    rows = run(folder, "teaching", *overrides, *SMALL)
+    rows = run(folder, "teaching", *overrides, *SMALL, data="plant_terminators")
     assert values(rows, "distill") == {"static", "copies", "dynamic"}
     with (folder / "out" / "teaching" / "epochs.csv").open(newline="") as file:
         longer = [row for row in csv.DictReader(file) if row["against"]]

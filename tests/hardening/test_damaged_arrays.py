@@ -59,6 +59,14 @@ def test_a_damaged_file_is_named(tmp_path, name, damage):
         READERS[name](path)
 
 
+def test_an_array_that_is_missing_is_named(tmp_path):
+    path = tmp_path / TEST_ARRAYS
+    path.parent.mkdir()
+    np.savez(path, target_names=np.array(["activity"]), ensemble_mean=np.zeros((2, 1)))
+    with pytest.raises(DataError, match=r"test\.npz: expected an array 'student_mean', received .*ensemble_mean"):
+        read_test_arrays(tmp_path)
+
+
 def test_a_damaged_prediction_is_computed_anew(tmp_path, caplog):
     values = np.arange(3.0)
     PredictionCache(tmp_path).put("key", values)
